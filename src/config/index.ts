@@ -1,0 +1,1 @@
+export { configSchema, PARTS, type Config, type ConfigInput, type Part } from './schema.ts';

@@ -1,0 +1,211 @@
+import { z } from 'zod';
+import { parseDuration } from '../contract/index.ts';
+
+/** Text such as `90s`, `1h30m` or `PT90S`; read as milliseconds. */
+const duration = (byDefault: string) =>
+  z
+    .string()
+    .default(byDefault)
+    .transform((text, context) => {
+      const ms = parseDuration(text);
+      if (ms !== undefined) return ms;
+      context.addIssue({
+        code: 'custom',
+        message: `"${text}" is no duration; write it like 90s, 1h30m or PT90S`,
+      });
+      return z.NEVER;
+    });
+
+const port = (byDefault: number) => z.int().min(0).max(65_535).default(byDefault);
+const envName = (byDefault: string) =>
+  z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a name for an environment variable: letters, digits and _')
+    .default(byDefault);
+const absoluteDirectory = z.string().regex(/^\/[^:]+$/, 'must be an absolute path without ":"');
+const fileName = (byDefault: string) =>
+  z
+    .string()
+    .regex(/^[^/:]+$/, 'must be a file name without "/"')
+    .default(byDefault);
+const endpoint = z
+  .url({ protocol: /^https?$/ })
+  .refine((text) => !/[?#]/.test(text), 'must have no query and no fragment');
+
+export const PARTS = ['admission', 'callbacks', 'controller'] as const;
+export type Part = (typeof PARTS)[number];
+
+/**
+ * The whole configuration. Each `.describe` is the key's documentation; docs/configuration.md is generated from it. Numbers with a
+ * unit carry it in their name, durations are text.
+ */
+export const configSchema = z.strictObject({
+  parts: z
+    .array(z.enum(PARTS))
+    .min(1)
+    .default([...PARTS])
+    .describe('Which parts this process runs.'),
+  namespace: z
+    .string()
+    .min(1)
+    .default('krake-system')
+    .describe("The service's own namespace: its Secrets and Leases live here, and hooks never touch it."),
+  kubeconfig: z
+    .string()
+    .optional()
+    .describe(
+      'Path of a kubeconfig file; without it the service account of the pod is used, then the usual kubeconfig.',
+    ),
+  kubeContext: z.string().optional().describe('Context of the kubeconfig; default: its current one.'),
+  logLevel: z
+    .enum(['error', 'warn', 'info', 'debug'])
+    .default('info')
+    .describe('Least severe level that is logged.'),
+  shutdownDelay: duration('5s').describe(
+    'After SIGTERM: how long the service stays open while being not ready, so that its endpoints are removed first.',
+  ),
+  shutdownDeadline: duration('25s').describe(
+    'After SIGTERM: at this time at the latest every connection is closed and the process ends.',
+  ),
+
+  admission: z
+    .strictObject({
+      host: z.string().default('').describe('Address to listen on; empty: all, IPv6 and IPv4.'),
+      port: port(8443).describe('Port of the admission listener; 0 chooses a free one.'),
+      deadline: duration('2500ms').describe(
+        'Time for one review; below the webhook timeout of 3 s, so that the caller hears why.',
+      ),
+      serviceName: z
+        .string()
+        .default('krake-hooks-admission')
+        .describe('Service in front of the admission listener; its DNS names stand in the certificate.'),
+      extraNames: z
+        .array(z.string())
+        .default([])
+        .describe('Further DNS names and IP addresses of the serving certificate.'),
+      mutatingWebhookConfiguration: z
+        .string()
+        .default('krake-hooks')
+        .describe('Name of the MutatingWebhookConfiguration whose caBundle is kept.'),
+    })
+    .prefault({}),
+
+  injection: z
+    .strictObject({
+      tokenEnv: z
+        .array(envName('KRAKE_TOKEN'))
+        .default(['KRAKE_TOKEN'])
+        .describe('Environment variables that hold the token.'),
+      completeTokenEnv: envName('KRAKE_COMPLETE_TOKEN').describe(
+        "Krake's current name of the token for the complete hook.",
+      ),
+      completeUrlEnv: envName('KRAKE_COMPLETE_URL').describe('Environment variable with the complete URL.'),
+      shutdownTokenEnv: envName('KRAKE_SHUTDOWN_TOKEN').describe(
+        "Krake's current name of the token for the shutdown hook.",
+      ),
+      shutdownUrlEnv: envName('KRAKE_SHUTDOWN_URL').describe('Environment variable with the shutdown URL.'),
+      mountDirectories: z
+        .array(absoluteDirectory)
+        .min(1)
+        .default(['/etc/krake_cert'])
+        .describe('Directories where the TLS files are mounted read-only.'),
+      caBundleFile: fileName('ca-bundle.pem').describe('File name of the CA bundle in them.'),
+    })
+    .prefault({}),
+
+  callbacks: z
+    .strictObject({
+      host: z.string().default('').describe('Address to listen on; empty: all, IPv6 and IPv4.'),
+      port: port(8444).describe('Port of the callback listener; 0 chooses a free one.'),
+      serviceName: z
+        .string()
+        .default('krake-hooks-callbacks')
+        .describe('Service in front of the callback listener; its DNS names stand in the certificate.'),
+      servicePort: port(443).describe('Port of that Service, as injected URLs name it.'),
+      externalEndpoint: endpoint
+        .optional()
+        .describe(
+          'Base URL that applications use instead of the Service address, for example behind an ingress; a path prefix is kept.',
+        ),
+      extraNames: z
+        .array(z.string())
+        .default([])
+        .describe('Further DNS names and IP addresses of the serving certificate.'),
+      bodyLimitBytes: z.int().min(128).default(65_536).describe('Largest request body.'),
+      ratePerApplicationPerSecond: z
+        .number()
+        .positive()
+        .default(20)
+        .describe('Requests per second and application beyond which 429 is answered.'),
+      rateBurst: z
+        .int()
+        .positive()
+        .default(60)
+        .describe('Requests of one application that may come at once.'),
+    })
+    .prefault({}),
+
+  controller: z
+    .strictObject({
+      workers: z.int().min(1).default(8).describe('Applications that are reconciled at the same time.'),
+      resyncInterval: duration('10m').describe(
+        'Each Application is checked again at least this often (Secret, stamp).',
+      ),
+      finishedTtl: duration('1h').describe('How long a finished Application is kept.'),
+      requestsPerSecond: z
+        .number()
+        .positive()
+        .default(200)
+        .describe('Requests per second to the Kubernetes API at most.'),
+      leaseName: z.string().default('krake-hooks-controller').describe('Lease of the leader election.'),
+      leaseDuration: duration('15s').describe('A leader that has not renewed for this long is replaced.'),
+      renewDeadline: duration('10s').describe('A leader that cannot renew for this long gives up.'),
+      retryPeriod: duration('2s').describe('Time between tries to get or renew the lease.'),
+    })
+    .prefault({}),
+
+  pki: z
+    .strictObject({
+      mode: z
+        .enum(['self-managed', 'files'])
+        .default('self-managed')
+        .describe('Own CA in a Secret, or certificates from files (cert-manager, own PKI).'),
+      caSecretName: z.string().default('krake-hooks-ca').describe('self-managed: Secret of the CA.'),
+      caLifetime: duration('8760h').describe(
+        'self-managed: life of a CA; it is replaced at two thirds of it.',
+      ),
+      leafLifetime: duration('24h').describe(
+        'self-managed: life of a serving certificate; it is replaced at two thirds of it.',
+      ),
+      trustDelay: duration('5m').describe(
+        'self-managed: how long a new CA is trusted before it signs what is served; mounted bundles follow within two minutes.',
+      ),
+      certFile: z
+        .string()
+        .default('/etc/krake-hooks/tls/tls.crt')
+        .describe('files: serving certificate chain, PEM.'),
+      keyFile: z.string().default('/etc/krake-hooks/tls/tls.key').describe('files: its private key, PEM.'),
+      caFile: z
+        .string()
+        .default('/etc/krake-hooks/tls/ca.crt')
+        .describe('files: CA certificates that applications and the API server trust, PEM.'),
+      patchCaBundle: z
+        .boolean()
+        .default(true)
+        .describe('Keep the caBundle of the webhook configuration; off when something else does.'),
+    })
+    .prefault({}),
+
+  health: z
+    .strictObject({
+      host: z.string().default('').describe('Address to listen on; empty: all, IPv6 and IPv4.'),
+      port: port(8080).describe(
+        'Port of the plain HTTP listener for /healthz, /readyz and /metrics; 0 chooses a free one.',
+      ),
+    })
+    .prefault({}),
+});
+
+export type Config = z.infer<typeof configSchema>;
+/** What a file or a test may write: every key optional, durations as text. */
+export type ConfigInput = z.input<typeof configSchema>;

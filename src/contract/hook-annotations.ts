@@ -1,0 +1,101 @@
+import { didYouMean } from './did-you-mean.ts';
+import {
+  ANNOTATION_COMPLETE_ACTION,
+  ANNOTATION_CONTAINERS,
+  ANNOTATION_HOOKS,
+  ANNOTATION_STAMPED_FROM,
+  COMPLETE_ACTIONS,
+  GROUP,
+  HOOKS,
+  USER_ANNOTATIONS,
+  type CompleteAction,
+  type Hook,
+} from './labels.ts';
+
+/** What the annotations of one object ask for. */
+export interface HookRequest {
+  /** Enabled hooks in the order of {@link HOOKS}, each once; empty: none asked for. */
+  readonly hooks: readonly Hook[];
+  /** Names of the containers to inject; undefined: every regular container. */
+  readonly containers: readonly string[] | undefined;
+  readonly completeAction: CompleteAction;
+  /** What the user should hear of, in words, with what was probably meant. Never contains more than annotation keys and values. */
+  readonly warnings: readonly string[];
+}
+
+type Annotations = Readonly<Record<string, string>> | undefined;
+
+/**
+ * Reads the annotations of a workload, job template, pod template or pod. Never throws: an unknown hook is left out and an
+ * unknown action falls back to `delete` only if no complete hook is lost by it (see below), each with a warning.
+ *
+ * A misspelt complete-action falls back to `none`, not to the default `delete`: whoever wrote one meant something other than
+ * the default, and deleting is the one action that cannot be taken back.
+ */
+export function parseHookAnnotations(annotations: Annotations): HookRequest {
+  const warnings: string[] = [];
+  const hooks = parseHooks(annotations?.[ANNOTATION_HOOKS], warnings);
+  const completeAction = parseCompleteAction(annotations?.[ANNOTATION_COMPLETE_ACTION], warnings);
+  const containers = splitList(annotations?.[ANNOTATION_CONTAINERS]);
+  warnings.push(...misspeltKeys(annotations));
+  return { hooks, containers: containers.length > 0 ? containers : undefined, completeAction, warnings };
+}
+
+/** Splits a comma list, trims its members and leaves empty ones out. */
+export function splitList(value: string | undefined): string[] {
+  return (value ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+function parseHooks(value: string | undefined, warnings: string[]): Hook[] {
+  const words = splitList(value);
+  for (const word of words) {
+    if (!(HOOKS as readonly string[]).includes(word)) {
+      warnings.push(unknownValue(ANNOTATION_HOOKS, word, HOOKS, 'it is ignored'));
+    }
+  }
+  if (value !== undefined && words.length === 0) {
+    warnings.push(
+      `${ANNOTATION_HOOKS}: is empty, so no hook is enabled; known hooks are ${HOOKS.join(', ')}`,
+    );
+  }
+  return HOOKS.filter((hook) => words.includes(hook));
+}
+
+function parseCompleteAction(value: string | undefined, warnings: string[]): CompleteAction {
+  if (value === undefined) return 'delete';
+  const action = COMPLETE_ACTIONS.find((candidate) => candidate === value.trim());
+  if (action !== undefined) return action;
+  warnings.push(
+    unknownValue(ANNOTATION_COMPLETE_ACTION, value, COMPLETE_ACTIONS, '"none" is used until it is corrected'),
+  );
+  return 'none';
+}
+
+function unknownValue(key: string, value: string, known: readonly string[], consequence: string): string {
+  const meant = didYouMean(value, known);
+  const hint = meant === undefined ? `known are ${known.join(', ')}` : `did you mean "${meant}"?`;
+  return `${key}: unknown value "${value.slice(0, 63)}", ${consequence}; ${hint}`;
+}
+
+/** Annotations under our group, or nearly our group, that are none of ours. */
+function misspeltKeys(annotations: Annotations): string[] {
+  const known: readonly string[] = USER_ANNOTATIONS;
+  const warnings: string[] = [];
+  for (const key of Object.keys(annotations ?? {})) {
+    if (known.includes(key) || key === ANNOTATION_STAMPED_FROM || !isNearlyOurs(key)) continue;
+    const meant = didYouMean(key, known);
+    const hint =
+      meant === undefined ? `known annotations are ${known.join(', ')}` : `did you mean "${meant}"?`;
+    warnings.push(`annotation "${key.slice(0, 100)}" is unknown and ignored; ${hint}`);
+  }
+  return warnings;
+}
+
+function isNearlyOurs(key: string): boolean {
+  const [prefix, name] = key.split('/', 2);
+  if (prefix === undefined || name === undefined) return false;
+  return prefix === GROUP || didYouMean(prefix, [GROUP]) !== undefined;
+}

@@ -1,0 +1,5 @@
+export * from './application-name.ts';
+export * from './callback-url.ts';
+export { parseDuration } from './duration.ts';
+export { parseHookAnnotations, splitList, type HookRequest } from './hook-annotations.ts';
+export * from './labels.ts';

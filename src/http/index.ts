@@ -1,0 +1,1 @@
+export type { HttpsListenerOptions, Listener, TlsSource } from './https-listener.ts';
