@@ -1,5 +1,6 @@
 export * from './application-name.ts';
 export * from './callback-url.ts';
+export { didYouMean } from './did-you-mean.ts';
 export { parseDuration } from './duration.ts';
 export { parseHookAnnotations, splitList, type HookRequest } from './hook-annotations.ts';
 export * from './labels.ts';
