@@ -1,3 +1,5 @@
+import type { KubeApiError } from './kube-api-error.ts';
+
 /** A REST resource of the Kubernetes API, for example `{ apiVersion: 'apps/v1', plural: 'deployments' }`. */
 export interface Resource {
   readonly apiVersion: string;
@@ -51,7 +53,13 @@ export type Patch =
 
 export interface RequestOptions {
   readonly signal?: AbortSignal;
+  /** Time limit for the whole answer; default: the client's. */
+  readonly timeoutMs?: number;
   readonly dryRun?: boolean;
+  /** Owner of the written fields; default: the part of the user agent before "/". */
+  readonly fieldManager?: string;
+  /** Not held back by the client's rate limit: for the few requests that must not wait, such as the renewal of a Lease. */
+  readonly urgent?: boolean;
 }
 
 export interface DeleteOptions extends RequestOptions {
@@ -81,4 +89,68 @@ export interface KubeClient {
   patch<T extends KubeObject>(ref: ObjectRef, patch: Patch, options?: RequestOptions): Promise<T>;
   /** True when the deletion was accepted, false for 404. */
   delete(ref: ObjectRef, options: DeleteOptions): Promise<boolean>;
+}
+
+export interface ListOptions extends RequestOptions {
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly metadataOnly?: boolean;
+  /** Objects on one page; default: the API server's choice, which is all of them. */
+  readonly limit?: number;
+  /** `continue` of the page before. Answered with 410 when that list is too old: start over. */
+  readonly continue?: string;
+}
+
+export interface ObjectList<T extends KubeObject> {
+  readonly items: readonly T[];
+  /** A watch from here misses nothing that the list does not show. */
+  readonly resourceVersion: string;
+  /** There are more: ask for the next page with this. */
+  readonly continue?: string;
+}
+
+export interface WatchOptions {
+  readonly signal: AbortSignal;
+  readonly resourceVersion: string;
+  /** After this the API server ends the stream in good order. */
+  readonly timeoutSeconds: number;
+  /** A stream that brings nothing for this long is taken for dead and ends with a KubeUnreachableError. */
+  readonly idleTimeoutMs: number;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly metadataOnly?: boolean;
+}
+
+export type WatchEvent<T extends KubeObject> =
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: T }
+  /** Nothing changed; only `metadata.resourceVersion` says something. */
+  | { readonly type: 'BOOKMARK'; readonly object: KubeObject }
+  /** The watch has failed; the stream ends. 410: its resourceVersion is too old. */
+  | { readonly type: 'ERROR'; readonly error: KubeApiError };
+
+/** The reading side for caches: lists by page, and watches. Lists are consistent (never from a stale cache of the API server). */
+export interface WatchClient {
+  /** One page. Namespace undefined: all namespaces, or a cluster-scoped resource. */
+  list<T extends KubeObject>(
+    resource: Resource,
+    namespace: string | undefined,
+    options?: ListOptions,
+  ): Promise<ObjectList<T>>;
+  /**
+   * Resolves when the API server has accepted the watch. The stream, read once with `for await`, ends normally when the API server ends it,
+   * and with an error when the connection breaks, is idle for too long, or the signal is aborted (KubeUnreachableError).
+   */
+  watch<T extends KubeObject>(
+    resource: Resource,
+    namespace: string | undefined,
+    options: WatchOptions,
+  ): Promise<AsyncIterable<WatchEvent<T>>>;
+}
+
+/** What `createKubeClient` gives. */
+export interface FullKubeClient extends KubeClient, WatchClient {
+  /** The parsed answer of a GET on an absolute path, for example `/version`. */
+  getRaw(path: string, options?: RequestOptions): Promise<unknown>;
+  /** Closes idle connections; requests under way end by themselves. */
+  close(): void;
 }
