@@ -1,0 +1,57 @@
+import { describe, expect, it } from '@jest/globals';
+import { createLifecycle, type Component } from '../../../src/cli/lifecycle.ts';
+import type { Logger } from '../../../src/observability/index.ts';
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+
+function component(name: string, story: string[], overrides: Partial<Component> = {}): Component {
+  return {
+    name,
+    start() {
+      story.push(`start ${name}`);
+      return Promise.resolve();
+    },
+    stop() {
+      story.push(`stop ${name}`);
+      return Promise.resolve();
+    },
+    ready: () => true,
+    ...overrides,
+  };
+}
+
+const quick = { shutdownDelayMs: 0, shutdownDeadlineMs: 1_000 };
+
+describe('createLifecycle', () => {
+  it('starts in order and stops in reverse', async () => {
+    const story: string[] = [];
+    const lifecycle = createLifecycle([component('a', story), component('b', story)], silent, quick);
+    await lifecycle.start();
+    await expect(lifecycle.stop()).resolves.toBe(true);
+    expect(story).toEqual(['start a', 'start b', 'stop b', 'stop a']);
+  });
+
+  it('stops what has started when one fails, and says why', async () => {
+    const story: string[] = [];
+    const broken = component('b', story, { start: () => Promise.reject(new Error('port in use')) });
+    const lifecycle = createLifecycle([component('a', story), broken, component('c', story)], silent, quick);
+    await expect(lifecycle.start()).rejects.toThrow('port in use');
+    expect(story).toEqual(['start a', 'stop a']);
+  });
+
+  it('gives up at the deadline', async () => {
+    const stuck = component('stuck', [], { stop: () => new Promise(() => undefined) });
+    const lifecycle = createLifecycle([stuck], silent, { shutdownDelayMs: 0, shutdownDeadlineMs: 20 });
+    await lifecycle.start();
+    await expect(lifecycle.stop()).resolves.toBe(false);
+  });
+
+  it('stops the others when one fails to stop', async () => {
+    const story: string[] = [];
+    const broken = component('b', story, { stop: () => Promise.reject(new Error('no')) });
+    const lifecycle = createLifecycle([component('a', story), broken], silent, quick);
+    await lifecycle.start();
+    await expect(lifecycle.stop()).resolves.toBe(true);
+    expect(story.at(-1)).toBe('stop a');
+  });
+});

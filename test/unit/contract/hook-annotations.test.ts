@@ -1,0 +1,77 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { parseHookAnnotations } from '../../../src/contract/index.ts';
+
+const HOOKS = 'hooks.krake.dev/hooks';
+const ACTION = 'hooks.krake.dev/complete-action';
+
+describe('parseHookAnnotations', () => {
+  it('asks for nothing without annotations', () => {
+    expect(parseHookAnnotations(undefined)).toEqual({
+      hooks: [],
+      containers: undefined,
+      completeAction: 'delete',
+      warnings: [],
+    });
+  });
+
+  it.each([
+    ['complete', ['complete']],
+    ['complete,shutdown', ['complete', 'shutdown']],
+    [' shutdown , complete,complete', ['complete', 'shutdown']],
+  ])('reads %j', (value, hooks) => {
+    const request = parseHookAnnotations({ [HOOKS]: value });
+    expect(request.hooks).toEqual(hooks);
+    expect(request.warnings).toEqual([]);
+  });
+
+  it('leaves an unknown hook out and says what was meant', () => {
+    const request = parseHookAnnotations({ [HOOKS]: 'complet,shutdown' });
+    expect(request.hooks).toEqual(['shutdown']);
+    expect(request.warnings).toEqual([
+      'hooks.krake.dev/hooks: unknown value "complet", it is ignored; did you mean "complete"?',
+    ]);
+  });
+
+  it('lists the known hooks when nothing is near', () => {
+    expect(parseHookAnnotations({ [HOOKS]: 'banana-split' }).warnings[0]).toContain(
+      'known are complete, shutdown',
+    );
+  });
+
+  it.each(['hooks.krake.dev/hoks', 'hook.krake.dev/hooks', 'hooks.kraken.dev/hooks'])(
+    'warns about %s',
+    (key) => {
+      const { warnings } = parseHookAnnotations({ [key]: 'complete' });
+      expect(warnings).toEqual([`annotation "${key}" is unknown and ignored; did you mean "${HOOKS}"?`]);
+    },
+  );
+
+  it('is silent about annotations of others', () => {
+    const others = {
+      'kubectl.kubernetes.io/last-applied-configuration': '{}',
+      krake: 'x',
+      'example.com/hooks': 'complete',
+    };
+    expect(parseHookAnnotations(others).warnings).toEqual([]);
+  });
+
+  it('never falls back from a misspelt action to the one that deletes', () => {
+    const request = parseHookAnnotations({ [HOOKS]: 'complete', [ACTION]: 'scale-to-zer' });
+    expect(request.completeAction).toBe('none');
+    expect(request.warnings[0]).toContain('did you mean "scale-to-zero"?');
+  });
+
+  it('never throws and bounds what it repeats, whatever the annotations hold', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 2000 }), fc.string({ maxLength: 300 }), (value, key) => {
+        const request = parseHookAnnotations({
+          [HOOKS]: value,
+          [ACTION]: value,
+          [`hooks.krake.dev/${key}`]: value,
+        });
+        for (const warning of request.warnings) expect(warning.length).toBeLessThan(400);
+      }),
+    );
+  });
+});
