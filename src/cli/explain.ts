@@ -1,0 +1,147 @@
+import {
+  ANNOTATION_HOOKS,
+  LABEL_APPLICATION,
+  LABEL_ENABLED,
+  parseHookAnnotations,
+  secretName,
+  SYSTEM_NAMESPACES,
+  WORKLOAD_KINDS,
+} from '../contract/index.ts';
+import { KubeApiError, type KubeClient, type KubeObject } from '../kube/index.ts';
+import type { Container, PodTemplate, Subject } from './explain-subject.ts';
+
+export interface ExplainDeps {
+  readonly client: Pick<KubeClient, 'get' | 'create' | 'patch'>;
+  readonly ownNamespace: string;
+}
+
+export interface Explanation {
+  readonly title: string;
+  /** True when every chosen container would be injected. */
+  readonly injected: boolean;
+  /** Lines for a person, without indentation. */
+  readonly lines: readonly string[];
+}
+
+/**
+ * What would happen to a workload if it were applied now: asks the API server itself, with server-side dry runs of the workload
+ * and of a Pod of its template, so every webhook and policy of the cluster has its say and nothing is stored.
+ */
+export async function explain(deps: ExplainDeps, subject: Subject, namespace: string): Promise<Explanation> {
+  const title = `${subject.kind} ${subject.metadata.name ?? `${subject.metadata.generateName ?? ''}*`} in namespace ${namespace}`;
+  const no = (...lines: string[]): Explanation => ({ title, injected: false, lines: [...lines, 'result: NOT injected'] });
+
+  const obstacle = await namespaceObstacle(deps, namespace);
+  if (obstacle !== undefined) return no(obstacle);
+  const lines: string[] = [`namespace: opted in (${LABEL_ENABLED}=true)`];
+  if (!asksForHooks(subject)) {
+    const { warnings } = parseHookAnnotations(subject.metadata.annotations);
+    return no(...lines, `hooks: none asked for; annotate it with ${ANNOTATION_HOOKS}: complete`, ...warnings.map((w) => `warning: ${w}`));
+  }
+
+  const warnings: string[] = [];
+  try {
+    const admitted = await dryRun(deps.client, subject, namespace, warnings);
+    const template = await admittedPod(deps.client, admitted, namespace, warnings);
+    if (template === undefined) {
+      return no(...lines, ...unreached(deps.ownNamespace), ...distinct(warnings));
+    }
+    const application = template.metadata?.labels?.[LABEL_APPLICATION] ?? '';
+    lines.push(
+      `hooks: ${template.metadata?.annotations?.[ANNOTATION_HOOKS] ?? ''}`,
+      `application: ${application} (Secret ${secretName(application)})`,
+      ...template.spec.containers.map((c) => describeContainer('container', c, application)),
+      ...(template.spec.initContainers ?? []).map((c) => describeContainer('init container', c, application)),
+      ...distinct(warnings),
+      'result: injected',
+    );
+    return { title, injected: true, lines };
+  } catch (error) {
+    if (!(error instanceof KubeApiError)) throw error;
+    return no(...lines, `refused: ${error.message}`, ...distinct(warnings));
+  }
+}
+
+async function namespaceObstacle(deps: ExplainDeps, namespace: string): Promise<string | undefined> {
+  if ([...SYSTEM_NAMESPACES, deps.ownNamespace].includes(namespace)) {
+    return `namespace: ${namespace} belongs to the system; hooks never apply there`;
+  }
+  const found = await deps.client.get({ resource: { apiVersion: 'v1', plural: 'namespaces' }, name: namespace });
+  if (found === undefined) return `namespace: ${namespace} does not exist; create it with "kubectl create namespace ${namespace}"`;
+  if (found.metadata.labels?.[LABEL_ENABLED] === 'true') return undefined;
+  return `namespace: not opted in; run "kubectl label namespace ${namespace} ${LABEL_ENABLED}=true"`;
+}
+
+function asksForHooks(subject: Subject): boolean {
+  const template = subject.spec?.template ?? subject.spec?.jobTemplate?.spec.template;
+  const places = [subject.metadata, subject.spec?.jobTemplate?.metadata, template?.metadata];
+  return places.some((place) => parseHookAnnotations(place?.annotations).hooks.length > 0);
+}
+
+async function dryRun(client: ExplainDeps['client'], subject: Subject, namespace: string, warnings: string[]): Promise<Subject> {
+  const resource = WORKLOAD_KINDS[subject.kind];
+  const options = { dryRun: true, onWarning: (text: string) => warnings.push(text) };
+  const { name } = subject.metadata;
+  const immutable = subject.kind === 'Pod' || subject.kind === 'Job';
+  const result =
+    name === undefined || immutable
+      ? await client.create(resource, namespace, withFreeName(subject), options)
+      : await client.patch(
+          { resource, namespace, name },
+          { type: 'apply', body: subject, fieldManager: 'krake-hooks-explain' },
+          options,
+        );
+  return result as KubeObject as Subject;
+}
+
+/** Pods and Jobs are asked about as new ones: the one of that name may be there already, and could not be changed. */
+function withFreeName(subject: Subject): Subject {
+  const { name, ...metadata } = subject.metadata;
+  return name === undefined ? subject : { ...subject, metadata: { ...metadata, generateName: `${name.slice(0, 50)}-` } };
+}
+
+/** The template with its injection, or undefined when the workload comes back without a stamp. */
+async function admittedPod(
+  client: ExplainDeps['client'],
+  admitted: Subject,
+  namespace: string,
+  warnings: string[],
+): Promise<PodTemplate | undefined> {
+  if (admitted.kind === 'Pod') return stamped(admitted as unknown as PodTemplate);
+  if (admitted.kind === 'Job') return stamped(admitted.spec?.template);
+  const jobTemplate = admitted.spec?.jobTemplate;
+  if (jobTemplate !== undefined) {
+    const metadata = { ...jobTemplate.metadata, generateName: `${(admitted.metadata.name ?? '').slice(0, 50)}-` };
+    const job: Subject = { apiVersion: 'batch/v1', kind: 'Job', metadata, spec: jobTemplate.spec };
+    return stamped((await dryRun(client, job, namespace, warnings)).spec?.template);
+  }
+  const template = stamped(admitted.spec?.template);
+  if (template === undefined) return undefined;
+  const metadata = { ...template.metadata, generateName: `${(admitted.metadata.name ?? '').slice(0, 50)}-` };
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: template.spec } as unknown as Subject;
+  return stamped((await dryRun(client, pod, namespace, warnings)) as unknown as PodTemplate);
+}
+
+function stamped(template: PodTemplate | undefined): PodTemplate | undefined {
+  return template?.metadata?.labels?.[LABEL_APPLICATION] === undefined ? undefined : template;
+}
+
+function unreached(ownNamespace: string): string[] {
+  return [
+    'admission: not reached, the workload came back without its stamp',
+    `next: see "kubectl -n ${ownNamespace} get pods" and "kubectl get mutatingwebhookconfigurations krake-hooks"`,
+  ];
+}
+
+function describeContainer(what: string, container: Container, application: string): string {
+  const fromSecret = (container.env ?? []).filter((e) => e.valueFrom?.secretKeyRef?.name === secretName(application));
+  if (fromSecret.length === 0) return `${what} ${container.name}: not chosen, left as it is`;
+  const urls = (container.env ?? []).filter((e) => e.value?.includes(`/applications/${application}/`) === true);
+  const mounts = (container.volumeMounts ?? []).filter((m) => m.name === 'krake-hooks').map((m) => m.mountPath);
+  const env = [...fromSecret.map((e) => `${e.name} (from the Secret)`), ...urls.map((e) => `${e.name}=${e.value ?? ''}`)];
+  return `${what} ${container.name}: ${env.join(', ')}; files in ${mounts.join(', ')}`;
+}
+
+function distinct(warnings: readonly string[]): string[] {
+  return [...new Set(warnings)].map((warning) => `warning: ${warning}`);
+}
