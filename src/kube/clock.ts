@@ -24,7 +24,10 @@ export const systemClock: Clock = {
 /** Resolves after the delay, or as soon as the signal is aborted: whoever goes on looks at the signal. */
 export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
     const done = () => {
       cancel();
       signal.removeEventListener('abort', done);
