@@ -1,0 +1,26 @@
+export {
+  createCaBundleKeeper,
+  type CaBundleKeeper,
+  type CaBundleKeeperDeps,
+  type CaBundleKeeperOptions,
+} from './ca-bundle-keeper.ts';
+export { ANNOTATION_ROTATE } from './ca-secret.ts';
+export type { ServingNames } from './certificate-profiles.ts';
+export { createFilesPki, type FilesPkiDeps, type FilesPkiOptions } from './files-pki.ts';
+export type { Pki, PkiExpiry } from './pki.ts';
+export { requestRotation } from './request-rotation.ts';
+export {
+  createSelfManagedPki,
+  type SelfManagedPkiDeps,
+  type SelfManagedPkiOptions,
+} from './self-managed-pki.ts';
+export {
+  createServingCheck,
+  type ServingCheck,
+  type ServingCheckDeps,
+  type ServingCheckOptions,
+} from './serving-check.ts';
+export { servingNames, type ServingNamesOptions } from './serving-names.ts';
+export type { TrustBundle } from './trust-bundle.ts';
+export { verifyServing, type ServingTarget, type ServingVerdict } from './verify-serving.ts';
+export { readCaBundles } from './webhook-configuration.ts';
