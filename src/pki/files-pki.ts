@@ -110,7 +110,7 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+    const why = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new Error(`${path} cannot be read (${why}); pki.mode is "files", so it must be mounted there`, {
       cause,
     });

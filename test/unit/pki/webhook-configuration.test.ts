@@ -1,0 +1,58 @@
+import { describe, expect, it } from '@jest/globals';
+import jsonPatch from 'fast-json-patch';
+import { buildCaBundlePatch, type WebhookConfiguration } from '../../../src/pki/webhook-configuration.ts';
+
+const PEM = 'the bundle\n';
+const BASE64 = Buffer.from(PEM).toString('base64');
+
+function configuration(...bundles: (string | undefined)[]): WebhookConfiguration {
+  return {
+    metadata: { name: 'krake-hooks', resourceVersion: '7' },
+    webhooks: bundles.map((caBundle, index) => ({
+      name: `w${index}.krake.dev`,
+      clientConfig: caBundle === undefined ? {} : { caBundle },
+    })),
+  };
+}
+
+function applied(to: WebhookConfiguration, patch: unknown[] | undefined): WebhookConfiguration {
+  const operations = (patch ?? []) as jsonPatch.Operation[];
+  return jsonPatch.applyPatch(structuredClone(to), operations, true).newDocument;
+}
+
+describe('buildCaBundlePatch', () => {
+  it.each([
+    ['absent', [undefined]],
+    ['empty', ['']],
+    ['other', ['b3RoZXI=']],
+    ['some right, some not', [BASE64, undefined, 'b3RoZXI=', BASE64]],
+  ])('%s: each webhook has the bundle afterwards and nothing is left to do', (_, bundles) => {
+    const before = configuration(...bundles);
+    const after = applied(before, buildCaBundlePatch(before, PEM));
+    expect(after).toEqual(configuration(...bundles.map(() => BASE64)));
+    expect(buildCaBundlePatch(after, PEM)).toBeUndefined();
+  });
+
+  it('leaves a webhook alone that has the bundle', () => {
+    const patch = buildCaBundlePatch(configuration(BASE64, 'b3RoZXI='), PEM);
+    expect(JSON.stringify(patch)).not.toContain('/webhooks/0/');
+  });
+
+  it('has nothing to do for a configuration without webhooks', () => {
+    expect(buildCaBundlePatch({ metadata: { name: 'x' } }, PEM)).toBeUndefined();
+  });
+
+  it('fails when the webhooks were re-ordered in between', () => {
+    const before = configuration(undefined, BASE64);
+    const patch = buildCaBundlePatch(before, PEM);
+    const reordered = { ...before, webhooks: [...(before.webhooks ?? [])].reverse() };
+    expect(() => applied(reordered, patch)).toThrow('TEST_OPERATION_FAILED');
+  });
+
+  it('fails when the configuration was changed in between', () => {
+    const before = configuration(undefined);
+    const patch = buildCaBundlePatch(before, PEM);
+    const changed = { ...before, metadata: { ...before.metadata, resourceVersion: '8' } };
+    expect(() => applied(changed, patch)).toThrow('TEST_OPERATION_FAILED');
+  });
+});
