@@ -11,13 +11,20 @@ export interface Metadata {
 
 export interface Container {
   readonly name: string;
-  readonly env?: readonly { readonly name: string; readonly value?: string; readonly valueFrom?: { readonly secretKeyRef?: { readonly name: string } } }[];
+  readonly env?: readonly {
+    readonly name: string;
+    readonly value?: string;
+    readonly valueFrom?: { readonly secretKeyRef?: { readonly name: string } };
+  }[];
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
 }
 
 export interface PodTemplate {
   readonly metadata?: Metadata;
-  readonly spec: { readonly containers: readonly Container[]; readonly initContainers?: readonly Container[] };
+  readonly spec: {
+    readonly containers: readonly Container[];
+    readonly initContainers?: readonly Container[];
+  };
 }
 
 /** A workload of a manifest, as far as `explain` reads it. */
@@ -27,7 +34,10 @@ export interface Subject {
   readonly metadata: Metadata;
   readonly spec?: {
     readonly template?: PodTemplate;
-    readonly jobTemplate?: { readonly metadata?: Metadata; readonly spec: { readonly template: PodTemplate } };
+    readonly jobTemplate?: {
+      readonly metadata?: Metadata;
+      readonly spec: { readonly template: PodTemplate };
+    };
   };
 }
 
@@ -50,8 +60,15 @@ function items(value: unknown): unknown[] {
 }
 
 function toDocument(value: unknown): Document {
-  const { apiVersion, kind, metadata } = value as Partial<Record<'apiVersion' | 'kind', unknown>> & { metadata?: unknown };
-  if (typeof apiVersion !== 'string' || typeof kind !== 'string' || typeof metadata !== 'object' || metadata === null) {
+  const { apiVersion, kind, metadata } = value as Partial<Record<'apiVersion' | 'kind', unknown>> & {
+    metadata?: unknown;
+  };
+  if (
+    typeof apiVersion !== 'string' ||
+    typeof kind !== 'string' ||
+    typeof metadata !== 'object' ||
+    metadata === null
+  ) {
     return { skipped: 'a document without apiVersion, kind or metadata' };
   }
   const name = (metadata as Metadata).name ?? `${(metadata as Metadata).generateName ?? ''}*`;

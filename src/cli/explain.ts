@@ -29,14 +29,22 @@ export interface Explanation {
  */
 export async function explain(deps: ExplainDeps, subject: Subject, namespace: string): Promise<Explanation> {
   const title = `${subject.kind} ${subject.metadata.name ?? `${subject.metadata.generateName ?? ''}*`} in namespace ${namespace}`;
-  const no = (...lines: string[]): Explanation => ({ title, injected: false, lines: [...lines, 'result: NOT injected'] });
+  const no = (...lines: string[]): Explanation => ({
+    title,
+    injected: false,
+    lines: [...lines, 'result: NOT injected'],
+  });
 
   const obstacle = await namespaceObstacle(deps, namespace);
   if (obstacle !== undefined) return no(obstacle);
   const lines: string[] = [`namespace: opted in (${LABEL_ENABLED}=true)`];
   if (!asksForHooks(subject)) {
     const { warnings } = parseHookAnnotations(subject.metadata.annotations);
-    return no(...lines, `hooks: none asked for; annotate it with ${ANNOTATION_HOOKS}: complete`, ...warnings.map((w) => `warning: ${w}`));
+    return no(
+      ...lines,
+      `hooks: none asked for; annotate it with ${ANNOTATION_HOOKS}: complete`,
+      ...warnings.map((w) => `warning: ${w}`),
+    );
   }
 
   const warnings: string[] = [];
@@ -66,8 +74,12 @@ async function namespaceObstacle(deps: ExplainDeps, namespace: string): Promise<
   if ([...SYSTEM_NAMESPACES, deps.ownNamespace].includes(namespace)) {
     return `namespace: ${namespace} belongs to the system; hooks never apply there`;
   }
-  const found = await deps.client.get({ resource: { apiVersion: 'v1', plural: 'namespaces' }, name: namespace });
-  if (found === undefined) return `namespace: ${namespace} does not exist; create it with "kubectl create namespace ${namespace}"`;
+  const found = await deps.client.get({
+    resource: { apiVersion: 'v1', plural: 'namespaces' },
+    name: namespace,
+  });
+  if (found === undefined)
+    return `namespace: ${namespace} does not exist; create it with "kubectl create namespace ${namespace}"`;
   if (found.metadata.labels?.[LABEL_ENABLED] === 'true') return undefined;
   return `namespace: not opted in; run "kubectl label namespace ${namespace} ${LABEL_ENABLED}=true"`;
 }
@@ -78,7 +90,12 @@ function asksForHooks(subject: Subject): boolean {
   return places.some((place) => parseHookAnnotations(place?.annotations).hooks.length > 0);
 }
 
-async function dryRun(client: ExplainDeps['client'], subject: Subject, namespace: string, warnings: string[]): Promise<Subject> {
+async function dryRun(
+  client: ExplainDeps['client'],
+  subject: Subject,
+  namespace: string,
+  warnings: string[],
+): Promise<Subject> {
   const resource = WORKLOAD_KINDS[subject.kind];
   const options = { dryRun: true, onWarning: (text: string) => warnings.push(text) };
   const { name } = subject.metadata;
@@ -97,7 +114,9 @@ async function dryRun(client: ExplainDeps['client'], subject: Subject, namespace
 /** Pods and Jobs are asked about as new ones: the one of that name may be there already, and could not be changed. */
 function withFreeName(subject: Subject): Subject {
   const { name, ...metadata } = subject.metadata;
-  return name === undefined ? subject : { ...subject, metadata: { ...metadata, generateName: `${name.slice(0, 50)}-` } };
+  return name === undefined
+    ? subject
+    : { ...subject, metadata: { ...metadata, generateName: `${name.slice(0, 50)}-` } };
 }
 
 /** The template with its injection, or undefined when the workload comes back without a stamp. */
@@ -111,7 +130,10 @@ async function admittedPod(
   if (admitted.kind === 'Job') return stamped(admitted.spec?.template);
   const jobTemplate = admitted.spec?.jobTemplate;
   if (jobTemplate !== undefined) {
-    const metadata = { ...jobTemplate.metadata, generateName: `${(admitted.metadata.name ?? '').slice(0, 50)}-` };
+    const metadata = {
+      ...jobTemplate.metadata,
+      generateName: `${(admitted.metadata.name ?? '').slice(0, 50)}-`,
+    };
     const job: Subject = { apiVersion: 'batch/v1', kind: 'Job', metadata, spec: jobTemplate.spec };
     return stamped((await dryRun(client, job, namespace, warnings)).spec?.template);
   }
@@ -134,11 +156,20 @@ function unreached(ownNamespace: string): string[] {
 }
 
 function describeContainer(what: string, container: Container, application: string): string {
-  const fromSecret = (container.env ?? []).filter((e) => e.valueFrom?.secretKeyRef?.name === secretName(application));
+  const fromSecret = (container.env ?? []).filter(
+    (e) => e.valueFrom?.secretKeyRef?.name === secretName(application),
+  );
   if (fromSecret.length === 0) return `${what} ${container.name}: not chosen, left as it is`;
-  const urls = (container.env ?? []).filter((e) => e.value?.includes(`/applications/${application}/`) === true);
-  const mounts = (container.volumeMounts ?? []).filter((m) => m.name === 'krake-hooks').map((m) => m.mountPath);
-  const env = [...fromSecret.map((e) => `${e.name} (from the Secret)`), ...urls.map((e) => `${e.name}=${e.value ?? ''}`)];
+  const urls = (container.env ?? []).filter(
+    (e) => e.value?.includes(`/applications/${application}/`) === true,
+  );
+  const mounts = (container.volumeMounts ?? [])
+    .filter((m) => m.name === 'krake-hooks')
+    .map((m) => m.mountPath);
+  const env = [
+    ...fromSecret.map((e) => `${e.name} (from the Secret)`),
+    ...urls.map((e) => `${e.name}=${e.value ?? ''}`),
+  ];
   return `${what} ${container.name}: ${env.join(', ')}; files in ${mounts.join(', ')}`;
 }
 
