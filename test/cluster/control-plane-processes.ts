@@ -115,6 +115,9 @@ export const describeControlPlane = async (
         `--root-ca-file=${certificateFile}`,
         // Each controller is its own user, as in any real cluster: admission sees who deletes what.
         '--use-service-account-credentials=true',
+        // With the default rate the forty controllers take 5 s to create their users at the start.
+        '--kube-api-qps=300',
+        '--kube-api-burst=600',
         '--leader-elect=false',
         // It serves nothing that we ask for, and its port would be the same in every run.
         '--secure-port=0',
