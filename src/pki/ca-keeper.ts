@@ -60,7 +60,8 @@ export function createCaKeeper(deps: CaKeeperDeps, timing: RotationTiming): CaKe
     const state = plan.needsCa
       ? plan.withCa(await issueCa({ now: clock.now(), lifetimeMs: timing.caLifetimeMs }))
       : plan.state;
-    if (!(await store.write(state, secret))) {
+    const written = await store.write(state, secret);
+    if (written === undefined) {
       logger.debug('another replica was first', { reason: plan.reason });
       return;
     }
@@ -70,11 +71,11 @@ export function createCaKeeper(deps: CaKeeperDeps, timing: RotationTiming): CaKe
       nextTrustedSince: isoTime(state.next?.trustedSince),
       previous: state.previous.length,
     });
-    recordStep(plan, secret);
+    recordStep(plan, written);
   }
 
-  function recordStep({ reason }: RotationPlan, secret: Secret | undefined): void {
-    const { name, namespace, uid } = secret?.metadata ?? {};
+  function recordStep({ reason }: RotationPlan, secret: Secret): void {
+    const { name, namespace, uid } = secret.metadata;
     if (deps.events === undefined || name === undefined || namespace === undefined || uid === undefined)
       return;
     deps.events.record({

@@ -14,9 +14,9 @@ export interface CaStore {
   /**
    * Writes the state in place of what was read (undefined: creates the Secret).
    *
-   * @returns false when someone else wrote in between: read again and decide anew
+   * @returns what is stored now; undefined when someone else wrote in between: read again and decide anew
    */
-  write(state: CaState, over: Secret | undefined): Promise<boolean>;
+  write(state: CaState, over: Secret | undefined): Promise<Secret | undefined>;
 }
 
 const SECRETS = { apiVersion: 'v1', plural: 'secrets' } as const;
@@ -31,20 +31,18 @@ export function createCaStore(
     async write(state, over) {
       try {
         if (over === undefined) {
-          await client.create(SECRETS, namespace, buildCaSecret(caSecretName, namespace, state));
-        } else {
-          // What was read goes back with its resourceVersion, which makes the API server refuse a lost update.
-          await client.replace(ref, {
-            apiVersion: 'v1',
-            kind: 'Secret',
-            ...over,
-            data: buildCaSecretData(state),
-          });
+          return await client.create<Secret>(
+            SECRETS,
+            namespace,
+            buildCaSecret(caSecretName, namespace, state),
+          );
         }
-        return true;
+        // What was read goes back with its resourceVersion, which makes the API server refuse a lost update.
+        const data = buildCaSecretData(state);
+        return await client.replace<Secret>(ref, { apiVersion: 'v1', kind: 'Secret', ...over, data });
       } catch (error) {
         // Not found: deleted since it was read (or, when creating, the namespace is missing, which is an error of its own).
-        if (isConflict(error) || (over !== undefined && isNotFound(error))) return false;
+        if (isConflict(error) || (over !== undefined && isNotFound(error))) return undefined;
         throw error;
       }
     },

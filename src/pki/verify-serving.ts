@@ -31,6 +31,15 @@ export function verifyServing({ host, port, servername, caPem }: ServingTarget):
     const socket = connect({ host, port, servername, ca: caPem, rejectUnauthorized: true });
     socket.setTimeout(TIMEOUT_MS, () => end({ ok: false, reason: 'no answer in time' }));
     socket.once('secureConnect', () => end({ ok: true }));
-    socket.once('error', (error: Error) => end({ ok: false, reason: error.message }));
+    socket.once('error', (error: NodeJS.ErrnoException) => end({ ok: false, reason: explain(error) }));
   });
+}
+
+/** Node's message for an unknown issuer ends in advice for people at a terminal; ours says what it means here. */
+function explain(error: NodeJS.ErrnoException): string {
+  const isUnknownIssuer =
+    error.code === 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' ||
+    error.code === 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY' ||
+    error.code === 'DEPTH_ZERO_SELF_SIGNED_CERT';
+  return isUnknownIssuer ? 'no CA of the bundle has signed the certificate that is served' : error.message;
 }

@@ -61,7 +61,7 @@ describe('createServingCheck', () => {
     await check.start(stop.signal);
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(check.ready()).toBe(false);
-    expect(check.reason()).toMatch(/unable to/);
+    expect(check.reason()).toMatch(/no CA of the bundle/);
     bundles = [other.cert + ca.cert, ca.cert];
     await until(true);
     expect(check.reason()).toBeUndefined();
