@@ -133,7 +133,7 @@ export function createReflector<T extends object>(options: ReflectorOptions<T>):
 
   const run = async (signal: AbortSignal): Promise<void> => {
     let attempt = 0;
-    while (!signal.aborted) {
+    do {
       try {
         resourceVersion ??= await list(signal);
         await watch(resourceVersion, signal, () => {
@@ -146,7 +146,7 @@ export function createReflector<T extends object>(options: ReflectorOptions<T>):
         if (mustListAgain(error)) resourceVersion = undefined;
         await pause(clock, failed(error, attempt), signal);
       }
-    }
+    } while (!signal.aborted);
   };
 
   /** Tells of a failure; returns how long to wait. */
