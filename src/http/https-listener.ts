@@ -1,4 +1,6 @@
-import type { RequestListener } from 'node:http';
+import { constants } from 'node:crypto';
+import { createServer, type Server } from 'node:https';
+import { createListener, type Listener, type ListenerOptions } from './create-listener.ts';
 
 /** Where a listener's certificate comes from; the listener swaps it live when told of a change. */
 export interface TlsSource {
@@ -8,21 +10,42 @@ export interface TlsSource {
   onChange(listener: () => void): () => void;
 }
 
-export interface HttpsListenerOptions {
-  readonly name: string;
-  readonly host: string;
-  readonly port: number;
+export interface HttpsListenerOptions extends ListenerOptions {
   readonly tls: TlsSource;
-  readonly onRequest: RequestListener;
 }
 
-/** A component of the process: started in order, stopped in reverse. */
-export interface Listener {
-  readonly name: string;
-  start(signal: AbortSignal): Promise<void>;
-  /** Stops accepting, lets requests under way end, closes idle keep-alive connections; resolves when none is left. */
-  stop(): Promise<void>;
-  ready(): boolean;
-  /** The port that is listened on; the chosen one for port 0. */
-  port(): number;
+/**
+ * HTTPS, TLS 1.2 at least, without renegotiation. A changed certificate serves the next handshake; connections that are open go on
+ * with the old one. A certificate that cannot be used is logged, and the one before stays.
+ */
+export function createHttpsListener(options: HttpsListenerOptions): Listener {
+  const { tls, name, logger } = options;
+  const context = () => ({
+    ...tls.current(),
+    minVersion: 'TLSv1.2' as const,
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+  });
+  // The certificate is there at the start at the latest; a server may be made without one.
+  const use = (server: Server) => server.setSecureContext(context());
+  return createListener(
+    {
+      create: (http, limits) => createServer({ ...http, handshakeTimeout: limits.handshakeTimeoutMs }),
+      opened: 'secureConnection',
+      prepare: (server) => {
+        use(server as Server);
+        return tls.onChange(() => {
+          try {
+            use(server as Server);
+            logger?.info('certificate swapped', { listener: name });
+          } catch (error) {
+            logger?.error('certificate not usable, the one before stays', {
+              listener: name,
+              error: String(error),
+            });
+          }
+        });
+      },
+    },
+    options,
+  );
 }

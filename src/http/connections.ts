@@ -1,0 +1,108 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+export type Refusal = 'too-many' | 'too-many-from-address';
+
+export interface ConnectionsOptions {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+}
+
+/** What is known of a listener's open connections and the requests on them. */
+export interface Connections {
+  /** To be called with each accepted TCP connection. A refused one is the caller's to destroy. */
+  accept(socket: Socket): Refusal | undefined;
+  /** To be called when requests can come on it: at once, or after the TLS handshake. Before that it never counts as idle. */
+  open(socket: Socket): void;
+  /** To be called with each request's response, before its handler. */
+  began(socket: Socket, response: ServerResponse): void;
+  /** The responses under way on this connection. */
+  underWay(socket: Socket): readonly ServerResponse[];
+  /** From now on every answer says `Connection: close` and ends its connection. */
+  drain(): void;
+  closeIdle(): void;
+  destroyAll(): void;
+  count(): number;
+  /** Resolves when there is none, at once or later. */
+  none(): Promise<void>;
+}
+
+export function createConnections(options: ConnectionsOptions): Connections {
+  const accepted = new Set<Socket>();
+  const perAddress = new Map<string, number>();
+  const responses = new Map<Socket, Set<ServerResponse>>();
+  /** In the order in which they became idle. */
+  const idle = new Set<Socket>();
+  const waiting: (() => void)[] = [];
+  let draining = false;
+
+  function forget(socket: Socket, address: string): void {
+    accepted.delete(socket);
+    const left = (perAddress.get(address) ?? 1) - 1;
+    if (left > 0) perAddress.set(address, left);
+    else perAddress.delete(address);
+    if (accepted.size === 0) for (const resolve of waiting.splice(0)) resolve();
+  }
+
+  function close(socket: Socket): void {
+    idle.delete(socket);
+    // Unlike end() this needs no goodbye from the other side; unlike destroy() what is written still goes out.
+    socket.destroySoon();
+  }
+
+  function ended(socket: Socket, response: ServerResponse): void {
+    const left = responses.get(socket);
+    if (left === undefined) return;
+    left.delete(response);
+    if (left.size > 0) return;
+    if (draining) close(socket);
+    else idle.add(socket);
+  }
+
+  return {
+    accept(socket) {
+      const address = socket.remoteAddress ?? '';
+      const fromAddress = perAddress.get(address) ?? 0;
+      if (fromAddress >= options.maxConnectionsPerAddress) return 'too-many-from-address';
+      if (accepted.size >= options.maxConnections) {
+        const [longestIdle] = idle;
+        if (longestIdle === undefined) return 'too-many';
+        close(longestIdle);
+      }
+      accepted.add(socket);
+      perAddress.set(address, fromAddress + 1);
+      socket.once('close', () => forget(socket, address));
+      return undefined;
+    },
+    open(socket) {
+      responses.set(socket, new Set());
+      idle.add(socket);
+      socket.once('close', () => {
+        responses.delete(socket);
+        idle.delete(socket);
+      });
+    },
+    began(socket, response) {
+      idle.delete(socket);
+      responses.get(socket)?.add(response);
+      if (draining) response.shouldKeepAlive = false;
+      response.once('close', () => ended(socket, response));
+    },
+    underWay: (socket) => [...(responses.get(socket) ?? [])],
+    drain() {
+      draining = true;
+      for (const response of [...responses.values()].flatMap((set) => [...set])) {
+        if (!response.headersSent) response.shouldKeepAlive = false;
+      }
+    },
+    closeIdle() {
+      for (const socket of [...idle]) close(socket);
+    },
+    destroyAll() {
+      for (const socket of [...accepted]) socket.destroy();
+    },
+    count: () => accepted.size,
+    none: () =>
+      accepted.size === 0 ? Promise.resolve() : new Promise((resolve) => void waiting.push(resolve)),
+  };
+}
