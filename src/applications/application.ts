@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { COMPLETE_ACTIONS, GROUP, HOOKS } from '../contract/index.ts';
+import { COMPLETE_ACTIONS, GROUP, HOOKS, MANAGED_BY, WORKLOAD_KINDS } from '../contract/index.ts';
 import type { ObjectMeta } from '../kube/index.ts';
 
 export const API_VERSION = `${GROUP}/v1alpha1`;
@@ -19,35 +19,87 @@ export const PHASES = [
 ] as const;
 export type Phase = (typeof PHASES)[number];
 
-export const workloadRefSchema = z.object({
-  apiVersion: z.string().min(1).max(253).describe('API version of the workload, for example apps/v1.'),
-  kind: z.string().min(1).max(63).describe('Kind of the workload, for example Deployment.'),
-  name: z.string().min(1).max(253).describe('Name of the workload, in the namespace of the Application.'),
-  uid: z
-    .string()
-    .max(64)
-    .optional()
-    .describe('UID of the workload that was found; a namesake created later is another workload.'),
-});
+/** Kinds that an Application may consist of. A CronJob is none: each of its Jobs is an application of its own. */
+export const APPLICATION_KINDS = [
+  'Deployment',
+  'StatefulSet',
+  'DaemonSet',
+  'ReplicaSet',
+  'ReplicationController',
+  'Job',
+  'Pod',
+] as const satisfies readonly (keyof typeof WORKLOAD_KINDS)[];
+export type ApplicationKind = (typeof APPLICATION_KINDS)[number];
+
+/** Kinds without a replica count; `scale-to-zero` means nothing to them. */
+export const UNSCALABLE_KINDS: readonly ApplicationKind[] = ['DaemonSet', 'Pod'];
+
+const kindsOf = (apiVersion: string) =>
+  APPLICATION_KINDS.filter((kind) => WORKLOAD_KINDS[kind].apiVersion === apiVersion);
+const apiVersions = [...new Set(APPLICATION_KINDS.map((kind) => WORKLOAD_KINDS[kind].apiVersion))];
+const celList = (words: readonly string[]) => `[${words.map((word) => `'${word}'`).join(', ')}]`;
+
+const kind = z.enum(APPLICATION_KINDS).describe('Kind of the workload, for example Deployment.');
+const apiVersion = z.string().min(1).max(253).describe('API version of the workload, for example apps/v1.');
+const name = z
+  .string()
+  .min(1)
+  .max(253)
+  .describe('Name of the workload, in the namespace of the Application.');
+
+export const workloadRefSchema = z
+  .object({
+    apiVersion,
+    kind,
+    name,
+    uid: z
+      .string()
+      .max(64)
+      .optional()
+      .describe(
+        'Only the workload with this UID is meant; without it whichever has the name. Those that were found stand in the status.',
+      ),
+  })
+  .meta({
+    'x-kubernetes-validations': apiVersions.map((version) => ({
+      rule: `!(self.kind in ${celList(kindsOf(version))}) || self.apiVersion == '${version}'`,
+      message: `the apiVersion of ${kindsOf(version).join(', ')} is ${version}`,
+    })),
+  });
 export type WorkloadRef = z.infer<typeof workloadRefSchema>;
 
-export const applicationSpecSchema = z.object({
-  workloads: z
-    .array(workloadRefSchema)
-    .max(64)
-    .default([])
-    .describe('The workloads that make up the application.'),
-  hooks: z
-    .array(z.enum(HOOKS))
-    .max(HOOKS.length)
-    .default([])
-    .describe('The hooks that are enabled; none: every token is void.'),
-  completeAction: z
-    .enum(COMPLETE_ACTIONS)
-    .default('delete')
-    .describe('What is done to the workloads when the application says that it is complete.'),
-  completeWhen: z.enum(['any']).default('any').describe('Whose signal completes the application: any pod.'),
-});
+/** No more workloads than this in one Application. */
+export const MAX_WORKLOADS = 64;
+
+export const applicationSpecSchema = z
+  .object({
+    workloads: z
+      .array(workloadRefSchema)
+      .max(MAX_WORKLOADS)
+      .default([])
+      .describe('The workloads that make up the application.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['kind', 'name'] }),
+    hooks: z
+      .array(z.enum(HOOKS))
+      .max(HOOKS.length)
+      .default([])
+      .describe('The hooks that are enabled; none: every token is void.')
+      .meta({ 'x-kubernetes-list-type': 'set' }),
+    completeAction: z
+      .enum(COMPLETE_ACTIONS)
+      .default('delete')
+      .describe('What is done to the workloads when the application says that it is complete.'),
+    completeWhen: z.enum(['any']).default('any').describe('Whose signal completes the application: any pod.'),
+  })
+  .meta({
+    'x-kubernetes-validations': [
+      {
+        rule: `self.completeAction != 'scale-to-zero' || self.workloads.all(w, !(w.kind in ${celList(UNSCALABLE_KINDS)}))`,
+        message: `${UNSCALABLE_KINDS.join(' and ')} cannot be scaled to zero: choose the completeAction delete or none`,
+        fieldPath: '.completeAction',
+      },
+    ],
+  });
 export type ApplicationSpec = z.infer<typeof applicationSpecSchema>;
 
 export const conditionSchema = z.object({
@@ -66,6 +118,9 @@ export const signalSchema = z.object({
 });
 export type Signal = z.infer<typeof signalSchema>;
 
+const boundWorkloadSchema = z.object({ apiVersion, kind, name, uid: z.string().min(1).max(64) });
+export type BoundWorkload = z.infer<typeof boundWorkloadSchema>;
+
 export const applicationStatusSchema = z.object({
   phase: z.enum(PHASES).optional().describe("Where the application is in its life, in Krake's states."),
   observedGeneration: z.int().optional().describe('Generation of the spec that this status speaks of.'),
@@ -74,17 +129,44 @@ export const applicationStatusSchema = z.object({
     .regex(/^[0-9a-f]{64}$/)
     .optional()
     .describe('SHA-256 of the token, in hex; absent: no token is valid.'),
+  tokenRenewedAt: z.iso
+    .datetime()
+    .optional()
+    .describe('When the token was replaced by another; a pod that started before holds the void one.'),
+  caBundleSha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional()
+    .describe('SHA-256 of the CA bundle in the Secret, in hex.'),
+  workloads: z
+    .array(boundWorkloadSchema)
+    .max(MAX_WORKLOADS)
+    .optional()
+    .describe(
+      'The workloads that the token and the signals speak of. A workload with another UID is another one, whatever its name.',
+    )
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['uid'] }),
   signals: z
     .object({ complete: signalSchema.optional(), shutdown: signalSchema.optional() })
     .optional()
     .describe('The signals received, by hook.'),
-  conditions: z.array(conditionSchema).max(16).optional(),
+  conditions: z
+    .array(conditionSchema)
+    .max(16)
+    .optional()
+    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] }),
   finishedAt: z.iso
     .datetime()
     .optional()
     .describe('When the application came to its end; it is kept for a time to live after that.'),
 });
 export type ApplicationStatus = z.infer<typeof applicationStatusSchema>;
+
+/** Label and value of an Application that the controller made and keeps; without it, its spec belongs to its user. */
+export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
+export function isManaged(application: Pick<Application, 'metadata'>): boolean {
+  return application.metadata.labels?.[MANAGED_BY_LABEL] === MANAGED_BY;
+}
 
 /** An Application as read from the API server (defaults of the schema applied there). */
 export interface Application {

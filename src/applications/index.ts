@@ -1,1 +1,2 @@
+export { buildApplicationCrd } from './application-crd.ts';
 export * from './application.ts';
