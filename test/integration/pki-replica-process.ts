@@ -86,7 +86,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   for await (const chunk of request) chunks.push(chunk as Buffer);
   if (options.closesConnections) response.setHeader('connection', 'close');
   response.setHeader('content-type', 'application/json');
-  if (request.url !== '/review') return void response.end('{}');
+  if (request.url?.startsWith('/review?') !== true) return void response.end('{}');
   const review = JSON.parse(Buffer.concat(chunks).toString()) as { request: { uid: string } };
   const answered = { uid: review.request.uid, allowed: true };
   response.end(

@@ -176,9 +176,9 @@ describe('rotation under load', () => {
         `${workers.counts.steps} steps done by workers`,
     );
 
-    expect(admissions.failures).toEqual([]);
-    expect(callbacks.failures).toEqual([]);
-    expect(kubelet.failures).toEqual([]);
+    for (const { failures } of [admissions, callbacks, kubelet]) {
+      expect({ failed: failures.length, first: failures.slice(0, 5) }).toEqual({ failed: 0, first: [] });
+    }
     expect(cas.size).toBe(ROTATIONS);
     expect(issuers.size).toBeGreaterThan(ROTATIONS * 0.9);
     expect(workers.counts.kills).toBeGreaterThan(10);
