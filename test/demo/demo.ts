@@ -2,7 +2,8 @@
 // happened. Ctrl-C takes away what the demo made.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { openRunningCluster, type Cluster } from '../cluster/running-cluster.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { connectToCluster } from '../cluster/running-cluster.ts';
 import { followApplications, followLogs, type Follower } from './follow.ts';
 import { say, step, told } from './narrator.ts';
 import { showInjection } from './show-injection.ts';
@@ -31,7 +32,7 @@ try {
 async function tellStory(): Promise<void> {
   step('A Kubernetes on this machine');
   await harness('up');
-  cluster = await openRunningCluster();
+  cluster = await connectToCluster();
   if (!cluster.capabilities.node) throw new Error('this cluster has no node that runs containers (root on Linux is needed for the local one)');
   const { kubectl } = cluster;
 

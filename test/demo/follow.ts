@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Cluster } from '../cluster/running-cluster.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { say } from './narrator.ts';
 
 const POLL_MS = 250;

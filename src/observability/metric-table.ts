@@ -1,0 +1,122 @@
+/** Latency buckets in seconds: half a millisecond (a review) to ten seconds (a wait for the API server). */
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
+
+export interface MetricDefinition {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  /** Every label has a bounded set of values: kinds, reasons, codes; never a name. */
+  readonly labels: readonly string[];
+  readonly buckets?: readonly number[];
+}
+
+/** Every metric of the service, the source of docs/metrics.md. */
+export const METRICS = {
+  krake_hooks_admission_reviews_total: {
+    type: 'counter',
+    help: 'Admission reviews answered, by what came of them and why.',
+    labels: ['kind', 'outcome', 'reason'],
+  },
+  krake_hooks_admission_seconds: {
+    type: 'histogram',
+    help: 'Time from the whole request read to the answer written.',
+    labels: ['outcome'],
+    buckets: SECONDS,
+  },
+  krake_hooks_admission_rejected_requests_total: {
+    type: 'counter',
+    help: 'Requests at the admission listener that were no usable review, by HTTP status.',
+    labels: ['code'],
+  },
+  krake_hooks_admission_errors_total: {
+    type: 'counter',
+    help: 'Reviews that ended in an unexpected error of ours; should be 0.',
+    labels: [],
+  },
+  krake_hooks_callback_requests_total: {
+    type: 'counter',
+    help: 'Requests at the callback listener, by hook, HTTP status and reason.',
+    labels: ['hook', 'code', 'reason'],
+  },
+  krake_hooks_callback_seconds: {
+    type: 'histogram',
+    help: 'Time to answer a request at the callback listener.',
+    labels: ['hook', 'code'],
+    buckets: SECONDS,
+  },
+  krake_hooks_callback_store_seconds: {
+    type: 'histogram',
+    help: 'Time until the API server had stored a signal, or had not.',
+    labels: ['outcome'],
+    buckets: SECONDS,
+  },
+  krake_hooks_applications: {
+    type: 'gauge',
+    help: 'Applications by phase, on the leader.',
+    labels: ['phase'],
+  },
+  krake_hooks_actions_total: {
+    type: 'counter',
+    help: 'What the controller did: secrets written, stamps repaired, workloads deleted or scaled.',
+    labels: ['action'],
+  },
+  krake_hooks_signal_to_action_seconds: {
+    type: 'histogram',
+    help: "From a stored complete signal (its second) to the action's acceptance by the API server.",
+    labels: ['action'],
+    buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+  },
+  krake_hooks_leader: { type: 'gauge', help: '1 on the replica that leads.', labels: [] },
+  krake_hooks_queue_depth: { type: 'gauge', help: 'Keys that wait in a work queue.', labels: ['queue'] },
+  krake_hooks_queue_wait_seconds: {
+    type: 'histogram',
+    help: 'Time a key waited in a work queue.',
+    labels: ['queue'],
+    buckets: SECONDS,
+  },
+  krake_hooks_queue_process_seconds: {
+    type: 'histogram',
+    help: 'Time a key took to process.',
+    labels: ['queue', 'outcome'],
+    buckets: SECONDS,
+  },
+  krake_hooks_queue_retries_total: {
+    type: 'counter',
+    help: 'Keys tried again after a failure.',
+    labels: ['queue'],
+  },
+  krake_hooks_watch_lists_total: {
+    type: 'counter',
+    help: 'Complete lists of a resource; more than one means that a watch was lost for longer.',
+    labels: ['resource'],
+  },
+  krake_hooks_watch_failures_total: {
+    type: 'counter',
+    help: 'Lists and watches that failed and were tried again.',
+    labels: ['resource', 'reason'],
+  },
+  krake_hooks_watch_handler_failures_total: {
+    type: 'counter',
+    help: 'Watch events that our own handler failed on; should be 0.',
+    labels: ['resource'],
+  },
+  krake_hooks_connections_refused_total: {
+    type: 'counter',
+    help: 'Connections refused by a limit of a listener.',
+    labels: ['listener', 'reason'],
+  },
+  krake_hooks_client_failures_total: {
+    type: 'counter',
+    help: 'Connections that ended in a TLS or HTTP error of the client.',
+    labels: ['listener', 'failure'],
+  },
+  krake_hooks_certificate_expiry_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the CA and the first serving certificate end, Unix time.',
+    labels: ['certificate'],
+  },
+} as const satisfies Readonly<Record<string, MetricDefinition>>;
+
+export type MetricName = keyof typeof METRICS;
+export type MetricLabels<N extends MetricName> = Readonly<
+  Record<(typeof METRICS)[N]['labels'][number], string>
+>;
