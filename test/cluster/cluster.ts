@@ -34,6 +34,7 @@ export interface Cluster {
   /** State and `logs/`. */
   readonly dir: string;
   readonly capabilities: ClusterCapabilities;
+  readonly kubectlProgram: string;
   /** Throws with what kubectl wrote to stderr, unless `allowFailure`. */
   kubectl(args: readonly string[], options?: KubectlOptions): Promise<CommandResult>;
   /** The API server's own metrics in Prometheus' text format. */
@@ -80,5 +81,5 @@ export const openCluster = async (access: ClusterAccess): Promise<Cluster> => {
     if (status !== 200) throw new Error(`GET /metrics: ${status} ${body.slice(0, 200)}`);
     return body;
   };
-  return { url, kubeconfig, caPem, adminToken, dir, capabilities, kubectl, metricsText };
+  return { url, kubeconfig, caPem, adminToken, dir, capabilities, kubectlProgram, kubectl, metricsText };
 };

@@ -39,23 +39,23 @@ export interface ControlPlane extends Cluster {
   stopEtcd(): Promise<void>;
   killEtcd(): Promise<void>;
   startEtcd(): Promise<void>;
+  /** A kubeconfig for one of the cluster's own users, in the state directory; its path. */
+  writeKubeconfigOf(user: User): Promise<string>;
   /** Ends all processes and removes the state directory if it was a temporary one. May be called twice. */
   stop(): Promise<void>;
 }
 
-const neverStops =
-  (context: string): ControlPlane['stop'] =>
-  () =>
-    Promise.reject(new Error(`CONTEXT=${context} is your own cluster: the harness doesn't start or stop it`));
+const refusal = (context: string) => (): Promise<never> =>
+  Promise.reject(new Error(`CONTEXT=${context} is your own cluster: the harness doesn't start or stop it`));
 
 const openAsControlPlane = async (context: string): Promise<ControlPlane> => {
   const dir = await createTemporaryState();
   const cluster = await openExistingCluster(context, dir);
-  const refuse = neverStops(context);
+  const refuse = refusal(context);
   return {
     ...cluster,
     ...{ stopApiserver: refuse, killApiserver: refuse, startApiserver: refuse },
-    ...{ stopEtcd: refuse, killEtcd: refuse, startEtcd: refuse },
+    ...{ stopEtcd: refuse, killEtcd: refuse, startEtcd: refuse, writeKubeconfigOf: refuse },
     stop: () => rm(dir, { recursive: true, force: true }),
   };
 };
@@ -109,12 +109,12 @@ const startOwn = async (
   };
   try {
     const caPem = await waitUntilReady(processes, [etcd, apiserver]);
-    const kubeconfigOf = async (user: User): Promise<string> => {
+    const writeKubeconfigOf = async (user: User): Promise<string> => {
       const path = join(dir, user === 'admin' ? 'kubeconfig' : `${user}.kubeconfig`);
       await writeKubeconfig(path, { url, caPem, token: credentials.tokens[user] });
       return path;
     };
-    const kubeconfig = await kubeconfigOf('admin');
+    const kubeconfig = await writeKubeconfigOf('admin');
     const capabilities = {
       controllerManager: binaries.hasControllerManager,
       node: options.node !== undefined,
@@ -123,10 +123,12 @@ const startOwn = async (
     const kubectlProgram = join(binaries.dir, 'kubectl');
     const cluster = await openCluster({ dir, kubeconfig, kubectlProgram, capabilities });
     if (binaries.hasControllerManager) {
-      controllers.push(await processes.startControllerManager(await kubeconfigOf('kube-controller-manager')));
+      controllers.push(
+        await processes.startControllerManager(await writeKubeconfigOf('kube-controller-manager')),
+      );
     }
     if (binaries.hasScheduler && (options.scheduler ?? options.node !== undefined)) {
-      controllers.push(await processes.startScheduler(await kubeconfigOf('kube-scheduler')));
+      controllers.push(await processes.startScheduler(await writeKubeconfigOf('kube-scheduler')));
     }
     if (binaries.hasControllerManager) await waitForServiceAccount(cluster, controllers);
     return {
@@ -142,6 +144,7 @@ const startOwn = async (
       startEtcd: async () => {
         etcd = await processes.startEtcd();
       },
+      writeKubeconfigOf,
       stop,
     };
   } catch (error) {
