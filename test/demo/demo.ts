@@ -1,9 +1,8 @@
 // `make demo`: all set-up, then the story of the complete hook on a real Kubernetes, told step by step. Exit code 0 only if all of it
 // happened. Ctrl-C takes away what the demo made.
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { Cluster } from '../cluster/cluster.ts';
-import { connectToCluster } from '../cluster/running-cluster.ts';
+import { harness, install, startCluster } from '../e2e/installation.ts';
 import { followApplications, followLogs, type Follower } from './follow.ts';
 import { say, step, told } from './narrator.ts';
 import { showInjection } from './show-injection.ts';
@@ -22,8 +21,12 @@ process.once('SIGINT', () => {
 try {
   await tellStory();
 } catch (error) {
-  console.error(`\nThe demo did not come to its end: ${error instanceof Error ? error.message : String(error)}`);
-  console.error('Look at: make cluster-status; kubectl -n krake-system get pods; kubectl -n krake-system logs deploy/krake-hooks-controller');
+  console.error(
+    `\nThe demo did not come to its end: ${error instanceof Error ? error.message : String(error)}`,
+  );
+  console.error(
+    'Look at: make cluster-status; kubectl -n krake-system get pods; kubectl -n krake-system logs deploy/krake-hooks-controller',
+  );
   process.exitCode = 1;
 } finally {
   for (const follower of followers) follower.stop();
@@ -31,23 +34,20 @@ try {
 
 async function tellStory(): Promise<void> {
   step('A Kubernetes on this machine');
-  await harness('up');
-  cluster = await connectToCluster();
-  if (!cluster.capabilities.node) throw new Error('this cluster has no node that runs containers (root on Linux is needed for the local one)');
+  cluster = await startCluster();
+  if (!cluster.capabilities.node)
+    throw new Error(
+      'this cluster has no node that runs containers (root on Linux is needed for the local one)',
+    );
   const { kubectl } = cluster;
 
   step('The image, built from this checkout, and krake-hooks installed: kubectl apply -k manifests');
-  await harness('build-image');
-  await kubectl(['apply', '-k', join(root, 'manifests/overlays/local')]);
-  // the image keeps its name from build to build, so pods of an earlier demo have to be told
-  await kubectl(['-n', 'krake-system', 'rollout', 'restart', 'deployment']);
-  for (const part of ['admission', 'callbacks', 'controller']) {
-    await kubectl(['-n', 'krake-system', 'rollout', 'status', `deployment/krake-hooks-${part}`, '--timeout=120s'], { timeoutMs: 130_000 });
-    say(`krake-hooks-${part} is ready`);
-  }
+  await install(cluster, (part) => say(`krake-hooks-${part} is ready`));
 
   step(`A namespace that opts in: kubectl label namespace ${NAMESPACE} hooks.krake.dev/enabled=true`);
-  await kubectl(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=60s'], { timeoutMs: 70_000 });
+  await kubectl(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=60s'], {
+    timeoutMs: 70_000,
+  });
   await kubectl(['create', 'namespace', NAMESPACE]);
   await kubectl(['label', 'namespace', NAMESPACE, 'hooks.krake.dev/enabled=true']);
   say('nothing else in the cluster is touched');
@@ -70,7 +70,16 @@ async function tellStory(): Promise<void> {
   await untilGone(kubectl, 'deployment/web');
   await untilGone(kubectl, 'job/train');
   say('no Deployment "web", no Job "train": each was deleted because it said that it was done');
-  const events = await kubectl(['-n', NAMESPACE, 'get', 'events', '--field-selector=involvedObject.kind=Application', '--sort-by=.metadata.creationTimestamp', '-o', 'custom-columns=OBJECT:.involvedObject.name,REASON:.reason,MESSAGE:.message']);
+  const events = await kubectl([
+    '-n',
+    NAMESPACE,
+    'get',
+    'events',
+    '--field-selector=involvedObject.kind=Application',
+    '--sort-by=.metadata.creationTimestamp',
+    '-o',
+    'custom-columns=OBJECT:.involvedObject.name,REASON:.reason,MESSAGE:.message',
+  ]);
   say(events.stdout.trim());
 
   step('Where to look next');
@@ -87,18 +96,8 @@ async function untilGone(kubectl: Cluster['kubectl'], object: string): Promise<v
 
 async function cleanUp(): Promise<void> {
   for (const follower of followers) follower.stop();
-  await cluster?.kubectl(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--wait=false'], { allowFailure: true });
-  await harness('down');
-}
-
-/** The harness tells its own progress. */
-function harness(command: 'up' | 'down' | 'build-image'): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [join(root, 'test/cluster/cli.ts'), command], { stdio: ['ignore', 'inherit', 'inherit'] });
-    child.on('error', reject);
-    child.on('close', (code) => {
-      if (code === 0) resolve();
-      else reject(new Error(`the local cluster: "${command}" failed (see above)`));
-    });
+  await cluster?.kubectl(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--wait=false'], {
+    allowFailure: true,
   });
+  await harness('down');
 }

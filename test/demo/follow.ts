@@ -14,17 +14,26 @@ export interface ApplicationFollower extends Follower {
 }
 
 interface Listed {
-  readonly items: readonly { readonly metadata: { readonly name: string }; readonly status?: { readonly phase?: string } }[];
+  readonly items: readonly {
+    readonly metadata: { readonly name: string };
+    readonly status?: { readonly phase?: string };
+  }[];
 }
 
 /** Tells each change of phase of the namespace's Applications, with the seconds since the start. */
-export function followApplications(cluster: Cluster, namespace: string, startedAt: number): ApplicationFollower {
+export function followApplications(
+  cluster: Cluster,
+  namespace: string,
+  startedAt: number,
+): ApplicationFollower {
   const phases = new Map<string, string>();
   let stopped = false;
 
   const loop = async (): Promise<void> => {
     while (!stopped) {
-      const { stdout, code } = await cluster.kubectl(['-n', namespace, 'get', 'applications', '-o', 'json'], { allowFailure: true });
+      const { stdout, code } = await cluster.kubectl(['-n', namespace, 'get', 'applications', '-o', 'json'], {
+        allowFailure: true,
+      });
       if (code === 0) {
         for (const { metadata, status } of (JSON.parse(stdout) as Listed).items) {
           const phase = status?.phase ?? '';
@@ -46,7 +55,8 @@ export function followApplications(cluster: Cluster, namespace: string, startedA
       const deadline = Date.now() + timeoutMs;
       const missing = () => names.filter((name) => phases.get(name) !== phase);
       while (missing().length > 0) {
-        if (Date.now() > deadline) throw new Error(`not ${phase} after ${timeoutMs / 1000} s: ${missing().join(', ')}`);
+        if (Date.now() > deadline)
+          throw new Error(`not ${phase} after ${timeoutMs / 1000} s: ${missing().join(', ')}`);
         await sleep(POLL_MS);
       }
     },
@@ -67,8 +77,11 @@ export function followLogs(cluster: Cluster, namespace: string): Follower {
   };
   const loop = async (): Promise<void> => {
     while (!stopped) {
-      const { stdout } = await cluster.kubectl(['-n', namespace, 'get', 'pods', '-o', 'name'], { allowFailure: true });
-      for (const pod of stdout.split('\n').filter((name) => name !== '')) await readPod(pod.replace('pod/', ''));
+      const { stdout } = await cluster.kubectl(['-n', namespace, 'get', 'pods', '-o', 'name'], {
+        allowFailure: true,
+      });
+      for (const pod of stdout.split('\n').filter((name) => name !== ''))
+        await readPod(pod.replace('pod/', ''));
       await sleep(POLL_MS);
     }
   };

@@ -7,8 +7,16 @@ interface Pod {
   readonly spec: {
     readonly containers: readonly {
       readonly name: string;
-      readonly env?: readonly { readonly name: string; readonly value?: string; readonly valueFrom?: { readonly secretKeyRef?: { readonly name: string; readonly key: string } } }[];
-      readonly volumeMounts?: readonly { readonly mountPath: string; readonly name: string; readonly readOnly?: boolean }[];
+      readonly env?: readonly {
+        readonly name: string;
+        readonly value?: string;
+        readonly valueFrom?: { readonly secretKeyRef?: { readonly name: string; readonly key: string } };
+      }[];
+      readonly volumeMounts?: readonly {
+        readonly mountPath: string;
+        readonly name: string;
+        readonly readOnly?: boolean;
+      }[];
     }[];
   };
 }
@@ -19,20 +27,33 @@ export async function showInjection(cluster: Cluster, namespace: string, applica
   say(`Pod ${pod.metadata.name}`);
   for (const container of pod.spec.containers) {
     const injected = (container.env ?? []).filter((entry) => entry.name.startsWith('KRAKE_'));
-    if (injected.length === 0) throw new Error(`container ${container.name} of ${pod.metadata.name} was not injected`);
+    if (injected.length === 0)
+      throw new Error(`container ${container.name} of ${pod.metadata.name} was not injected`);
     for (const { name, value, valueFrom } of injected) {
       const ref = valueFrom?.secretKeyRef;
-      say(`  ${name.padEnd(22)} ${ref === undefined ? (value ?? '') : `(hidden: key "${ref.key}" of Secret ${ref.name})`}`);
+      say(
+        `  ${name.padEnd(22)} ${ref === undefined ? (value ?? '') : `(hidden: key "${ref.key}" of Secret ${ref.name})`}`,
+      );
     }
     for (const mount of container.volumeMounts ?? []) {
-      if (mount.name === 'krake-hooks') say(`  ${'files'.padEnd(22)} ${mount.mountPath}${mount.readOnly === true ? ' (read-only)' : ''}`);
+      if (mount.name === 'krake-hooks')
+        say(`  ${'files'.padEnd(22)} ${mount.mountPath}${mount.readOnly === true ? ' (read-only)' : ''}`);
     }
   }
 }
 
 async function firstPod(cluster: Cluster, namespace: string, application: string): Promise<Pod> {
   for (let tries = 0; tries < 80; tries++) {
-    const { stdout } = await cluster.kubectl(['-n', namespace, 'get', 'pods', '-l', `hooks.krake.dev/application=${application}`, '-o', 'json']);
+    const { stdout } = await cluster.kubectl([
+      '-n',
+      namespace,
+      'get',
+      'pods',
+      '-l',
+      `hooks.krake.dev/application=${application}`,
+      '-o',
+      'json',
+    ]);
     const [pod] = (JSON.parse(stdout) as { items: Pod[] }).items;
     if (pod !== undefined) return pod;
     await sleep(250);

@@ -1,0 +1,40 @@
+import type { Cluster } from '../cluster/cluster.ts';
+
+export interface TestNamespace {
+  readonly name: string;
+  kubectl(
+    args: readonly string[],
+    options?: Parameters<Cluster['kubectl']>[1],
+  ): ReturnType<Cluster['kubectl']>;
+  apply(...objects: readonly object[]): Promise<void>;
+  json<T>(args: readonly string[]): Promise<T>;
+  remove(): Promise<void>;
+}
+
+/** A namespace that is opted in and enforces Pod Security `restricted`, so that each test shows that hooks work there. */
+export async function createNamespace(cluster: Cluster, name: string): Promise<TestNamespace> {
+  await cluster.kubectl(['delete', 'namespace', name, '--ignore-not-found', '--timeout=90s'], {
+    timeoutMs: 100_000,
+  });
+  const labels = { 'hooks.krake.dev/enabled': 'true', 'pod-security.kubernetes.io/enforce': 'restricted' };
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };
+  await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(namespace) });
+  const kubectl: TestNamespace['kubectl'] = (args, options) =>
+    cluster.kubectl(['-n', name, ...args], options);
+  return {
+    name,
+    kubectl,
+    async apply(...objects) {
+      const list = { apiVersion: 'v1', kind: 'List', items: objects };
+      await kubectl(['apply', '-f', '-'], { input: JSON.stringify(list) });
+    },
+    async json<T>(args: readonly string[]) {
+      return JSON.parse((await kubectl([...args, '-o', 'json'])).stdout) as T;
+    },
+    async remove() {
+      await cluster.kubectl(['delete', 'namespace', name, '--ignore-not-found', '--wait=false'], {
+        allowFailure: true,
+      });
+    },
+  };
+}
