@@ -39,7 +39,8 @@ async function tellStory(): Promise<void> {
     throw new Error(
       'this cluster has no node that runs containers (root on Linux is needed for the local one)',
     );
-  const { kubectl } = cluster;
+  const running = cluster;
+  const kubectl: Cluster['kubectl'] = (args, options) => running.kubectl(args, options);
 
   step('The image, built from this checkout, and krake-hooks installed: kubectl apply -k manifests');
   await install(cluster, (part) => say(`krake-hooks-${part} is ready`));

@@ -168,11 +168,11 @@ onNode('the complete hook on a real node', () => {
       waitForRollout(cluster, 'callbacks'),
       waitForRollout(cluster, 'admission'),
     ]);
-    let rolling = true;
+    const progress = { over: false };
     void rollouts.finally(() => {
-      rolling = false;
+      progress.over = true;
     });
-    while (rolling) {
+    while (!progress.over) {
       const { stdout } = await ns.kubectl(['create', '--dry-run=server', '-o', 'json', '-f', '-'], {
         input: JSON.stringify(pod(`dry-${created}`, 'true')),
       });
