@@ -1,0 +1,26 @@
+import type { Hook } from '../contract/index.ts';
+
+/** When a signal was stored; nothing else of it is kept here. */
+export interface StoredSignal {
+  readonly receivedAt: string;
+}
+
+export type StoredSignals = Readonly<Partial<Record<Hook, StoredSignal>>>;
+
+/** What the callback needs to know of an Application. */
+export interface KnownApplication {
+  readonly uid: string;
+  /** Hex; undefined: no token is valid. */
+  readonly tokenSha256: string | undefined;
+  readonly hooks: readonly Hook[];
+  readonly signals: StoredSignals;
+}
+
+/** Applications by name, without a request to the API server. */
+export interface ApplicationLookup {
+  get(namespace: string, name: string): KnownApplication | undefined;
+  /** The first list is complete. */
+  ready(): boolean;
+  /** What `get` does not find is not there: list complete, watch open. */
+  connected(): boolean;
+}

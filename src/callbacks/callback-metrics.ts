@@ -1,0 +1,10 @@
+import type { Hook } from '../contract/index.ts';
+import type { AnswerReason } from './answers.ts';
+
+/** Declared here, counted in observability. All labels are bounded; none names an application. */
+export interface CallbackMetrics {
+  /** Each answer, when it is sent. `seconds` from the request's header on. */
+  answered(hook: Hook | 'none', status: number, reason: AnswerReason, seconds: number): void;
+  /** Each time the API server was asked to store a signal. */
+  stored(outcome: 'stored' | 'already-stored' | 'void' | 'unavailable', seconds: number): void;
+}

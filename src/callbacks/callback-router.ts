@@ -1,0 +1,158 @@
+import express, { type NextFunction, type Request, type Response } from 'express';
+import { HOOKS, type Hook } from '../contract/index.ts';
+import { sendProblem, sendProblemAndClose } from '../http/index.ts';
+import type { Logger } from '../observability/index.ts';
+import {
+  answerTo,
+  INTERNAL_ERROR,
+  MALFORMED_REQUEST,
+  METHOD_NOT_ALLOWED,
+  NO_SUCH_PATH,
+  tooManyFailures,
+  type Answer,
+} from './answers.ts';
+import type { CallbackMetrics } from './callback-metrics.ts';
+import { readToken } from './read-token.ts';
+import { createSignalReceiver, type SignalReceiverDeps } from './receive-signal.ts';
+import { sourceOf } from './source-of.ts';
+import { createTokenBuckets } from './token-buckets.ts';
+
+export interface CallbackRouterDeps extends Omit<SignalReceiverDeps, 'metrics'> {
+  readonly logger: Logger;
+  readonly metrics: CallbackMetrics;
+}
+
+export interface CallbackRouterOptions {
+  readonly bodyLimitBytes: number;
+  readonly bodyTimeoutMs?: number;
+  /** Of requests with a valid token. One that the API server need not be asked for counts a tenth. */
+  readonly ratePerApplicationPerSecond: number;
+  readonly rateBurst: number;
+  /** Of failed requests from one address; a valid token always goes through. */
+  readonly failuresPerSourcePerSecond?: number;
+  readonly failureBurst?: number;
+  /** Base URL that applications use instead of the Service; its path is accepted in front of ours, for an ingress that does not strip it. */
+  readonly externalEndpoint?: string;
+}
+
+const BODY_TIMEOUT_MS = 10_000;
+/** A pod with an outdated token that tries again each second stays far below. */
+const FAILURES_PER_SOURCE_PER_SECOND = 10;
+const FAILURE_BURST = 100;
+
+/**
+ * `PUT {prefix}/kubernetes/namespaces/{namespace}/applications/{name}/{hook}`, body `{"token": "…"}` whatever its Content-Type.
+ *
+ * 200: the API server has the signal; the same body on each repeat. 401 for everything unproven, in the same time and words. 409: the hook is
+ * not enabled. 429, 503 with Retry-After: nothing stored, or not known; a repeat is safe. 400, 404, 405, 408, 413, 415: the request is wrong.
+ * Errors are problem+json. One log line and one count for each answer; the lines of a flood of failures go to debug.
+ */
+export function createCallbackRouter(
+  deps: CallbackRouterDeps,
+  options: CallbackRouterOptions,
+): express.Express {
+  const { logger, metrics, clock } = deps;
+  const { bodyLimitBytes, bodyTimeoutMs = BODY_TIMEOUT_MS } = options;
+  const receive = createSignalReceiver(deps, options);
+  const failures = createTokenBuckets(
+    {
+      ratePerSecond: options.failuresPerSourcePerSecond ?? FAILURES_PER_SOURCE_PER_SECOND,
+      burst: options.failureBurst ?? FAILURE_BURST,
+    },
+    () => clock.monotonic(),
+  );
+
+  async function handleSignal(request: Request, response: Response): Promise<void> {
+    const startedAt = clock.monotonic();
+    const [namespace = '', name = '', hook] = [
+      request.params[0],
+      request.params[1],
+      request.params[2] as Hook,
+    ];
+    const target = { namespace, name, hook };
+    const read = await readToken(request, { limitBytes: bodyLimitBytes, timeoutMs: bodyTimeoutMs });
+    if (read.kind === 'aborted') {
+      logger.debug('caller left before its request was whole', { ...target });
+      return;
+    }
+    if (read.kind === 'refused') {
+      send(request, response, read.answer, { ...target, startedAt });
+      return;
+    }
+    const signal = { ...target, token: read.token };
+    send(request, response, answerTo(signal, await receive(signal)), { ...target, startedAt });
+  }
+
+  interface Context {
+    readonly namespace?: string;
+    readonly name?: string;
+    readonly hook?: Hook;
+    readonly startedAt: number;
+  }
+
+  function send(request: Request, response: Response, decided: Answer, context: Context): void {
+    const source = sourceOf(request.socket.remoteAddress);
+    const { answer, flooding } = budgeted(decided, source);
+    const status = answer.kind === 'success' ? 200 : answer.problem.status;
+    if (answer.kind === 'success') sendSuccess(response, answer.body);
+    else if (answer.unread === true) sendProblemAndClose(request, response, answer.problem);
+    else sendProblem(response, answer.problem);
+
+    // After the answer: what is logged must not be told from how long it takes.
+    const { namespace, name, hook, startedAt } = context;
+    const { reason, uid, error } = answer;
+    metrics.answered(hook ?? 'none', status, reason, (clock.monotonic() - startedAt) / 1000);
+    const level = flooding ? 'debug' : status >= 500 ? 'warn' : 'info';
+    const fields = { reason, status, namespace: cut(namespace), application: cut(name), uid, hook, source };
+    logger[level]('callback answered', { ...fields, ...(error === undefined ? {} : { error }) });
+  }
+
+  /** Charges failures to the address that they come from. Beyond its budget a 401 becomes a 429, and nothing of it is logged. */
+  function budgeted(answer: Answer, source: string): { answer: Answer; flooding: boolean } {
+    if (answer.kind === 'success') return { answer, flooding: false };
+    const wait = failures.take(source);
+    if (wait === 0) return { answer, flooding: false };
+    return { answer: answer.problem.status === 401 ? tooManyFailures(wait) : answer, flooding: true };
+  }
+
+  const plain = (answer: Answer) => (request: Request, response: Response) =>
+    send(request, response, answer, { startedAt: clock.monotonic() });
+
+  const app = express();
+  app.disable('x-powered-by').disable('etag').set('query parser', false);
+  app.route(pathPattern(options.externalEndpoint)).put(handleSignal).all(plain(METHOD_NOT_ALLOWED));
+  app.use(plain(NO_SUCH_PATH));
+  app.use((error: unknown, request: Request, response: Response, next: NextFunction) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    // express reports a path that it cannot decode.
+    const malformed = error instanceof URIError;
+    if (!malformed) logger.error('callback failed', { error: String(error) });
+    plain(malformed ? MALFORMED_REQUEST : INTERNAL_ERROR)(request, response);
+  });
+  return app;
+}
+
+function sendSuccess(response: Response, body: string): void {
+  const headers = {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+  };
+  response.writeHead(200, headers).end(body);
+}
+
+function pathPattern(externalEndpoint: string | undefined): RegExp {
+  const prefix = externalEndpoint === undefined ? '' : new URL(externalEndpoint).pathname.replace(/\/+$/, '');
+  const optionalPrefix = prefix === '' ? '' : `(?:${prefix.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')})?`;
+  return new RegExp(
+    `^${optionalPrefix}/kubernetes/namespaces/([^/]+)/applications/([^/]+)/(${HOOKS.join('|')})/?$`,
+  );
+}
+
+/** Names come from the path, and a path may be as long as a header. */
+function cut(name: string | undefined): string | undefined {
+  return name?.slice(0, 253);
+}

@@ -1,0 +1,160 @@
+import type { Hook } from '../contract/index.ts';
+import type { Clock } from '../kube/index.ts';
+import type { ApplicationLookup, KnownApplication } from './application-lookup.ts';
+import type { CallbackMetrics } from './callback-metrics.ts';
+import type { SignalStore, StoreResult } from './signal-store.ts';
+import { createSingleFlight } from './single-flight.ts';
+import { createTokenBuckets } from './token-buckets.ts';
+import { createTokenProof } from './token-proof.ts';
+
+/** One PUT, read and parsed. */
+export interface SignalRequest {
+  readonly namespace: string;
+  readonly name: string;
+  readonly hook: Hook;
+  /** Undefined: the body has none. */
+  readonly token: string | undefined;
+}
+
+/** `uid` is there when the application is known; it is for the log and not for the answer. */
+export type SignalOutcome =
+  | {
+      readonly kind: 'accepted';
+      readonly reason: 'stored' | 'already-stored';
+      readonly uid: string;
+      readonly receivedAt: string;
+    }
+  | { readonly kind: 'unproven'; readonly reason: UnprovenReason; readonly uid?: string }
+  | {
+      readonly kind: 'conflict';
+      readonly reason: 'hook-not-enabled';
+      readonly uid: string;
+      readonly enabled: readonly Hook[];
+    }
+  | {
+      readonly kind: 'limited';
+      readonly reason: 'too-many-requests';
+      readonly uid: string;
+      readonly retryAfterSeconds: number;
+    }
+  | {
+      readonly kind: 'unavailable';
+      readonly reason: 'not-synced' | 'disconnected' | 'store-unavailable';
+      readonly uid?: string;
+      readonly retryAfterSeconds: number;
+      readonly error?: string;
+    };
+
+export type UnprovenReason = 'application-unknown' | 'token-void' | 'token-missing' | 'token-wrong';
+
+export interface SignalReceiverDeps {
+  readonly applications: ApplicationLookup;
+  readonly store: SignalStore;
+  readonly metrics: Pick<CallbackMetrics, 'stored'>;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
+}
+
+export interface SignalReceiverOptions {
+  readonly ratePerApplicationPerSecond: number;
+  readonly rateBurst: number;
+}
+
+export type SignalReceiver = (request: SignalRequest) => Promise<SignalOutcome>;
+
+/** A sender that waits this long meets a watch that is open again, or an API server that has just restarted. */
+const RETRY_AFTER_SECONDS = 2;
+/**
+ * What an answer costs that needs no request of its own to the API server. All replicas of a large application may say at once that they
+ * are done, and each of them must hear 200: with the default burst of 60 that is 590 of them.
+ */
+const CHEAP = 0.1;
+
+/**
+ * Decides on a signal, and has it stored. Who has not proven itself always takes the same way through here, whatever was missing; only
+ * who has proven itself learns more, is rate-limited by application, and reaches the API server.
+ */
+export function createSignalReceiver(
+  deps: SignalReceiverDeps,
+  options: SignalReceiverOptions,
+): SignalReceiver {
+  const { applications, store, metrics, clock } = deps;
+  const isProof = createTokenProof();
+  const flights = createSingleFlight<StoreResult>();
+  const buckets = createTokenBuckets(
+    { ratePerSecond: options.ratePerApplicationPerSecond, burst: options.rateBurst },
+    () => clock.monotonic(),
+  );
+
+  async function storeOnce(request: SignalRequest, uid: string, tokenSha256: string): Promise<StoreResult> {
+    const { namespace, name, hook } = request;
+    const startedAt = clock.monotonic();
+    const receivedAt = new Date(clock.now()).toISOString();
+    const result = await store.store({ namespace, name, uid, tokenSha256, hook, receivedAt });
+    const outcome = result.kind === 'stored' && result.already ? 'already-stored' : result.kind;
+    metrics.stored(outcome, (clock.monotonic() - startedAt) / 1000);
+    return result;
+  }
+
+  async function receiveProven(
+    request: SignalRequest,
+    { uid, hooks, signals }: KnownApplication,
+    tokenSha256: string,
+  ): Promise<SignalOutcome> {
+    const { hook } = request;
+    const signal = signals[hook];
+    // The hash too: after a new token the old one's flight must not answer for it.
+    const flightKey = `${uid}/${hook}/${tokenSha256}`;
+    const flight = signal === undefined ? flights.underWay(flightKey) : undefined;
+    const enabled = hooks.includes(hook);
+    const cost = enabled && signal === undefined && flight === undefined ? 1 : CHEAP;
+    const retryAfterSeconds = buckets.take(uid, cost);
+    if (retryAfterSeconds > 0)
+      return { kind: 'limited', reason: 'too-many-requests', uid, retryAfterSeconds };
+    if (!enabled) return { kind: 'conflict', reason: 'hook-not-enabled', uid, enabled: hooks };
+    if (signal !== undefined)
+      return { kind: 'accepted', reason: 'already-stored', uid, receivedAt: signal.receivedAt };
+
+    const result = await (flight ?? flights.run(flightKey, () => storeOnce(request, uid, tokenSha256)));
+    switch (result.kind) {
+      case 'stored': {
+        const reason = result.already || flight !== undefined ? 'already-stored' : 'stored';
+        return { kind: 'accepted', reason, uid, receivedAt: result.receivedAt };
+      }
+      case 'void':
+        return { kind: 'unproven', reason: 'token-void', uid };
+      case 'unavailable':
+        return {
+          kind: 'unavailable',
+          reason: 'store-unavailable',
+          uid,
+          retryAfterSeconds: result.retryAfterSeconds ?? RETRY_AFTER_SECONDS,
+          error: result.error,
+        };
+    }
+  }
+
+  return (request) => {
+    const application = applications.get(request.namespace, request.name);
+    const tokenSha256 = application?.tokenSha256;
+    const proven = isProof(request.token, tokenSha256);
+    if (proven && application !== undefined && tokenSha256 !== undefined)
+      return receiveProven(request, application, tokenSha256);
+
+    // What the cache does not show may be there all the same: a 401 would make the sender give up.
+    if (!applications.connected()) {
+      const reason = applications.ready() ? 'disconnected' : 'not-synced';
+      return Promise.resolve({ kind: 'unavailable', reason, retryAfterSeconds: RETRY_AFTER_SECONDS });
+    }
+    return Promise.resolve({
+      kind: 'unproven',
+      reason: whyUnproven(request.token, application),
+      ...(application === undefined ? {} : { uid: application.uid }),
+    });
+  };
+}
+
+function whyUnproven(token: string | undefined, application: KnownApplication | undefined): UnprovenReason {
+  if (application === undefined) return 'application-unknown';
+  if (application.tokenSha256 === undefined) return 'token-void';
+  return token === undefined ? 'token-missing' : 'token-wrong';
+}
