@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { buildProjectImage } from './build-image.ts';
 import { importImage } from './container-runtime.ts';
 import { takeDown } from './down.ts';
@@ -74,5 +74,6 @@ try {
   console.error(`cluster: FAILED: ${error instanceof Error ? error.message : String(error)}`);
   if (error instanceof Error && error.cause instanceof Error)
     console.error(`caused by: ${error.cause.message}`);
+  console.error(`cluster: logs are in ${join(clusterDir(), 'logs')}`);
   process.exitCode = 1;
 }

@@ -1,9 +1,8 @@
 import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findMarkedProcesses, killProcessesOf } from './marked-processes.ts';
-import { cgroupName } from './node.ts';
+import { cgroupName, removeCgroups } from './node-cgroups.ts';
 import { disconnectNetwork } from './node-network.ts';
-import { removeCgroups } from './remove-cgroups.ts';
 import { say } from './progress.ts';
 
 /** All that `up` makes in the state directory, which may hold something else too. `logs` stays, for whoever asks why. */

@@ -3,15 +3,12 @@ import { join } from 'node:path';
 import type { Cluster } from './cluster.ts';
 import { containerdSocket } from './container-runtime.ts';
 import { launchProcess } from './launch-process.ts';
+import { cgroupName, createCgroups } from './node-cgroups.ts';
 import type { NodeNamespaces } from './node-namespaces.ts';
 import type { NodeNetwork } from './node-network.ts';
-import { clusterId } from './settings.ts';
-import { waitFor } from './wait-for.ts';
+import { GaveUp, waitFor } from './wait-for.ts';
 
 export const nodeName = 'krake-hooks';
-
-/** The cgroup that holds every container: `down` removes it, the leak check counts it. */
-export const cgroupName = (dir: string): string => `krake-hooks-${clusterId(dir)}`;
 
 const kubeletConfig = (dir: string, { dnsAddress }: NodeNetwork): unknown => ({
   apiVersion: 'kubelet.config.k8s.io/v1beta1',
@@ -22,7 +19,6 @@ const kubeletConfig = (dir: string, { dnsAddress }: NodeNetwork): unknown => ({
   // No systemd inside, whatever the host has; and a machine's cgroups may be version 1.
   cgroupDriver: 'cgroupfs',
   cgroupRoot: `/${cgroupName(dir)}`,
-  cgroupsPerQOS: false,
   enforceNodeAllocatable: [],
   failCgroupV1: false,
   failSwapOn: false,
@@ -48,10 +44,11 @@ export const startNode = async (
   cluster: Cluster,
 ): Promise<void> => {
   for (const name of ['pod-logs', 'volume-plugins']) await mkdir(join(dir, name), { recursive: true });
+  await createCgroups(cgroupName(dir));
   const configFile = join(dir, 'kubelet.json');
   await writeFile(configFile, JSON.stringify(kubeletConfig(dir, network), null, 2));
   const launch = { dir, lifetime: 'detached', prefix: namespaces.prefix } as const;
-  await launchProcess(
+  const kubelet = await launchProcess(
     join(programsDir, 'kubelet'),
     [
       `--config=${configFile}`,
@@ -73,12 +70,13 @@ export const startNode = async (
     launch,
   );
   await waitFor(
-    `the node to be ready, see ${join(dir, 'logs')}`,
+    'the node to be ready',
     async () => {
+      if (!kubelet.isRunning()) throw new GaveUp(`the kubelet has ended, see ${kubelet.logFile}`);
       const isReady = '{.status.conditions[?(@.type=="Ready")].status}/{.spec.taints}';
       const { stdout } = await cluster.kubectl(['get', 'node', nodeName, '-o', `jsonpath=${isReady}`]);
       return stdout === 'True/' ? true : undefined;
     },
-    { timeoutMs: 120_000, intervalMs: 500 },
+    { timeoutMs: 90_000, intervalMs: 250 },
   );
 };

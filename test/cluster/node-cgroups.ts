@@ -1,8 +1,12 @@
-import { readdir, rmdir } from 'node:fs/promises';
+import { access, mkdir, readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { clusterId } from './settings.ts';
 import { waitFor } from './wait-for.ts';
 
 const root = '/sys/fs/cgroup';
+
+/** The cgroup that holds every container: `down` removes it, the leak check counts it. */
+export const cgroupName = (dir: string): string => `krake-hooks-${clusterId(dir)}`;
 
 /** A cgroup's directory goes with rmdir, from the leaves up; the files in it are not files. */
 const removeTree = async (dir: string): Promise<void> => {
@@ -22,6 +26,16 @@ export const findCgroups = async (name: string): Promise<readonly string[]> => {
     if (inside.includes(name)) found.push(join(root, entry.name, name));
   }
   return found;
+};
+
+/** Makes a cgroup in every hierarchy. */
+export const createCgroups = async (name: string): Promise<void> => {
+  const isVersion2 = await access(join(root, 'cgroup.controllers')).then(
+    () => true,
+    () => false,
+  );
+  const hierarchies = isVersion2 ? ['.'] : await readdir(root);
+  for (const hierarchy of hierarchies) await mkdir(join(root, hierarchy, name), { recursive: true });
 };
 
 /** Removes a cgroup whose processes have been killed; the kernel may still be counting them for a moment. */
