@@ -117,6 +117,7 @@ function createSight({ clock, logger, isTrustedByWebhooks }: CaKeeperDeps): Sigh
   let remembered: CaState | undefined;
   let next: { readonly cert: string; readonly since: number } | undefined;
   let nextInCaBundleSince: number | undefined;
+  let lastError = '';
   return {
     remember(state) {
       remembered = state;
@@ -129,12 +130,15 @@ function createSight({ clock, logger, isTrustedByWebhooks }: CaKeeperDeps): Sigh
       try {
         const isThere = await isTrustedByWebhooks(next.cert);
         nextInCaBundleSince = isThere ? (nextInCaBundleSince ?? clock.now()) : undefined;
+        lastError = '';
       } catch (error) {
         // Not knowing is no reason to go on, nor to stop: another replica may know, and the old CA is good for months.
         nextInCaBundleSince = undefined;
-        logger.warn('whether the webhook configuration trusts the next CA is not known', {
-          error: error instanceof Error ? error.message : String(error),
-        });
+        const text = error instanceof Error ? error.message : String(error);
+        if (text !== lastError) {
+          logger.warn('whether the webhook configuration trusts the next CA is not known', { error: text });
+        }
+        lastError = text;
       }
     },
     now: () => ({ remembered, nextSeenSince: next?.since, nextInCaBundleSince }),

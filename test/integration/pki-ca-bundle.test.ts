@@ -13,7 +13,7 @@ import { issueCa } from '../../src/pki/issue-certificate.ts';
 import type { WebhookConfiguration } from '../../src/pki/webhook-configuration.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { createMemoryLogger } from '../unit/pki/fakes.ts';
-import { NAMESPACE, startPkiSetting, type PkiSetting, type Replica } from './pki-setting.ts';
+import { NAMESPACE, startPkiSetting, TIMING, type PkiSetting, type Replica } from './pki-setting.ts';
 
 jest.setTimeout(60_000);
 
@@ -177,6 +177,34 @@ describe('the caBundle keeper, on a real API server', () => {
     );
     expect(metadata.annotations?.edits).toBe(String(edits));
     expect(edits).toBeGreaterThan(10);
+  });
+});
+
+describe('a new CA', () => {
+  it('does not sign while the webhook configuration does not trust it, however long it waits', async () => {
+    const { name, replica } = await setUp();
+    await createConfiguration(name, ['a', 'b']);
+    await waitForBundle(name, () => replica.pki.trustBundle.pem());
+    await replica.keeper.stop();
+    const before = replica.pki.trustBundle.pem();
+    await requestRotation(setting.client, { namespace: NAMESPACE, caSecretName: name });
+    await waitFor('the next CA', () => (replica.pki.trustBundle.pem() === before ? undefined : true));
+    const both = replica.pki.trustBundle.pem();
+    await new Promise((resolve) => setTimeout(resolve, 5 * TIMING.trustDelayMs));
+    expect(replica.pki.trustBundle.pem()).toBe(both);
+
+    const caBundle = Buffer.from(both).toString('base64');
+    const webhook = (index: number) => [
+      { op: 'replace', path: `/webhooks/${index}/clientConfig/caBundle`, value: caBundle },
+    ];
+    const ref = { resource: CONFIGURATIONS, name };
+    await setting.client.patch(ref, { type: 'json', body: webhook(0) });
+    await new Promise((resolve) => setTimeout(resolve, 5 * TIMING.trustDelayMs));
+    expect(replica.pki.trustBundle.pem()).toBe(both); // only one of the two webhooks trusts it
+    await setting.client.patch(ref, { type: 'json', body: webhook(1) });
+    await waitFor('its promotion', () =>
+      replica.pki.trustBundle.pem() === both.slice(before.length) + before ? true : undefined,
+    );
   });
 });
 

@@ -1,8 +1,7 @@
 // One replica of the service as a process of its own, so that a test can kill it: PKI and caBundle keeper, and either a listener
 // (role "serving") or the work of a controller's leader, publishing the bundle for applications (role "worker").
-import { createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createHttpsListener } from '../../src/http/index.ts';
 import { createKubeClient } from '../../src/kube/index.ts';
 import type { LogFields, Logger } from '../../src/observability/index.ts';
 import { createCaBundleKeeper, createSelfManagedPki } from '../../src/pki/index.ts';
@@ -72,13 +71,18 @@ async function publish(): Promise<void> {
 }
 
 async function listen(): Promise<void> {
-  const server = createServer({ ...tls.current(), keepAlive: true }, (request, response) => {
-    void answer(request, response);
+  const listener = createHttpsListener({
+    name: 'hooks',
+    host: '127.0.0.1',
+    port: 0,
+    tls,
+    onRequest: answer,
+    logger,
+    // The API server keeps the idle connections of each caBundle it ever had for 90 s: hundreds, at a rotation a second.
+    limits: { maxConnectionsPerAddress: Infinity },
   });
-  server.keepAliveTimeout = 90_000;
-  tls.onChange(() => server.setSecureContext(tls.current()));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  say({ ready: true, port: (server.address() as AddressInfo).port });
+  await listener.start(never);
+  say({ ready: true, port: listener.port() });
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -86,7 +90,10 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   for await (const chunk of request) chunks.push(chunk as Buffer);
   if (options.closesConnections) response.setHeader('connection', 'close');
   response.setHeader('content-type', 'application/json');
-  if (request.url?.startsWith('/review?') !== true) return void response.end('{}');
+  if (request.url?.startsWith('/review?') !== true) {
+    response.end('{}');
+    return;
+  }
   const review = JSON.parse(Buffer.concat(chunks).toString()) as { request: { uid: string } };
   const answered = { uid: review.request.uid, allowed: true };
   response.end(
