@@ -1,0 +1,206 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { APPLICATIONS, type Application } from '../../src/applications/index.ts';
+import {
+  createApplicationCache,
+  createCallbackRouter,
+  createSignalStore,
+  type CallbackRouterOptions,
+} from '../../src/callbacks/index.ts';
+import type { Hook } from '../../src/contract/index.ts';
+import { createHttpListener, type Listener } from '../../src/http/index.ts';
+import { createKubeClient, systemClock, type FullKubeClient } from '../../src/kube/index.ts';
+import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
+import { waitFor } from '../cluster/wait-for.ts';
+import { createRecordingLogger, createRecordingMetrics } from '../unit/callbacks/recorders.ts';
+
+export const NAMESPACE = 'shop';
+
+/** The rights of the callbacks' service account, as the manifests grant them: the tests run with no others. */
+const RIGHTS = [
+  { apiGroups: ['hooks.krake.dev'], resources: ['applications'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: ['hooks.krake.dev'], resources: ['applications/status'], verbs: ['patch'] },
+];
+
+export interface CallbacksReplica {
+  readonly baseUrl: string;
+  readonly logger: ReturnType<typeof createRecordingLogger>;
+  readonly metrics: ReturnType<typeof createRecordingMetrics>;
+  readonly cache: ReturnType<typeof createApplicationCache>;
+  put(name: string, hook: Hook, token: string | undefined): Promise<PutAnswer>;
+  stop(): Promise<void>;
+}
+
+export interface PutAnswer {
+  readonly status: number;
+  readonly text: string;
+  readonly retryAfter: string | null;
+}
+
+export interface CallbacksSetting {
+  readonly controlPlane: ControlPlane;
+  /** The administrator's. */
+  readonly admin: FullKubeClient;
+  /** A client with the rights of the callbacks alone. */
+  readonly callbacksClient: FullKubeClient;
+  replica(options?: Partial<CallbackRouterOptions>): Promise<CallbacksReplica>;
+  /** Makes an Application as the controller would and returns its token. */
+  createApplication(name: string, options?: ApplicationOptions): Promise<string>;
+  read(name: string): Promise<Application>;
+  stop(): Promise<void>;
+}
+
+export interface ApplicationOptions {
+  readonly hooks?: readonly Hook[];
+  /** False: the status has no `signals` yet. */
+  readonly signals?: boolean;
+}
+
+export async function startCallbacksSetting(): Promise<CallbacksSetting> {
+  const controlPlane = await startControlPlane();
+  const replicas: CallbacksReplica[] = [];
+  const admin = createKubeClient({ kubeconfigPath: controlPlane.kubeconfig, userAgent: 'test-admin/0' });
+  await controlPlane.kubectl(['apply', '--server-side', '-f', 'manifests/crd/applications.yaml']);
+  await controlPlane.kubectl(['wait', '--for=condition=Established', 'crd/applications.hooks.krake.dev']);
+  await controlPlane.kubectl(['create', 'namespace', NAMESPACE]);
+  const callbacksClient = createKubeClient({
+    kubeconfigPath: await grantRights(controlPlane),
+    userAgent: 'krake-hooks-callbacks/0',
+  });
+
+  return {
+    controlPlane,
+    admin,
+    callbacksClient,
+    async replica(options = {}) {
+      const replica = await startReplica(callbacksClient, options);
+      replicas.push(replica);
+      return replica;
+    },
+    async createApplication(name, { hooks = ['complete'], signals = true } = {}) {
+      const token = randomBytes(32).toString('base64url');
+      await admin.create(APPLICATIONS, NAMESPACE, {
+        apiVersion: APPLICATIONS.apiVersion,
+        kind: 'Application',
+        metadata: { name, namespace: NAMESPACE },
+        spec: { hooks },
+      });
+      const status = { tokenSha256: sha256(token), ...(signals ? { signals: {} } : {}) };
+      await admin.patch(
+        { resource: APPLICATIONS, namespace: NAMESPACE, name, subresource: 'status' },
+        { type: 'merge', body: { status } },
+      );
+      return token;
+    },
+    async read(name) {
+      const application = await admin.get<Application>({
+        resource: APPLICATIONS,
+        namespace: NAMESPACE,
+        name,
+      });
+      if (application === undefined) throw new Error(`${name} is not there`);
+      return application;
+    },
+    async stop() {
+      for (const replica of replicas) await replica.stop();
+      admin.close();
+      callbacksClient.close();
+      await controlPlane.stop();
+    },
+  };
+}
+
+export function sha256(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}
+
+/** Waits until the replica's cache shows the token of this Application. */
+export async function waitUntilKnown(replica: CallbacksReplica, name: string, token: string): Promise<void> {
+  await waitFor(`${name} in the cache`, () =>
+    Promise.resolve(replica.cache.get(NAMESPACE, name)?.tokenSha256 === sha256(token) ? true : undefined),
+  );
+}
+
+async function startReplica(
+  client: FullKubeClient,
+  options: Partial<CallbackRouterOptions>,
+): Promise<CallbacksReplica> {
+  const logger = createRecordingLogger();
+  const metrics = createRecordingMetrics();
+  const cache = createApplicationCache({ client, logger });
+  const router = createCallbackRouter(
+    { applications: cache, store: createSignalStore(client), logger, metrics, clock: systemClock },
+    { bodyLimitBytes: 65_536, ratePerApplicationPerSecond: 20, rateBurst: 60, ...options },
+  );
+  const listener: Listener = createHttpListener({
+    name: 'callbacks',
+    host: '127.0.0.1',
+    port: 0,
+    onRequest: router,
+    limits: { idleGraceMs: 100, drainTimeoutMs: 2_000 },
+  });
+  const ended = new AbortController();
+  await cache.start(ended.signal);
+  await listener.start(ended.signal);
+  await waitFor('the cache', () => Promise.resolve(cache.connected() ? true : undefined));
+  const baseUrl = `http://127.0.0.1:${listener.port()}`;
+  return {
+    baseUrl,
+    logger,
+    metrics,
+    cache,
+    async put(name, hook, token) {
+      const response = await fetch(
+        `${baseUrl}/kubernetes/namespaces/${NAMESPACE}/applications/${name}/${hook}`,
+        { method: 'PUT', body: JSON.stringify({ token }) },
+      );
+      return {
+        status: response.status,
+        text: await response.text(),
+        retryAfter: response.headers.get('retry-after'),
+      };
+    },
+    async stop() {
+      await listener.stop();
+      await cache.stop();
+      ended.abort();
+    },
+  };
+}
+
+/** A service account with the rights of the callbacks; returns the path of its kubeconfig. */
+async function grantRights(controlPlane: ControlPlane): Promise<string> {
+  const { url, caPem, dir } = controlPlane;
+  const name = 'krake-hooks-callbacks';
+  const role = {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name },
+    rules: RIGHTS,
+  };
+  await controlPlane.kubectl(['apply', '-f', '-'], { input: JSON.stringify(role) });
+  await controlPlane.kubectl(['create', 'serviceaccount', name]);
+  await controlPlane.kubectl([
+    'create',
+    'clusterrolebinding',
+    name,
+    `--clusterrole=${name}`,
+    `--serviceaccount=default:${name}`,
+  ]);
+  const { stdout } = await controlPlane.kubectl(['create', 'token', name]);
+  const config = JSON.parse(await readFile(controlPlane.kubeconfig, 'utf8')) as Record<string, unknown>;
+  const path = join(dir, 'callbacks.kubeconfig');
+  const server = { server: url, 'certificate-authority-data': Buffer.from(caPem).toString('base64') };
+  await writeFile(
+    path,
+    JSON.stringify({
+      ...config,
+      clusters: [{ name: 'c', cluster: server }],
+      users: [{ name: 'u', user: { token: stdout.trim() } }],
+      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'x',
+    }),
+  );
+  return path;
+}
