@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import type { Logger } from '../observability/index.ts';
-import type { Clock } from './clock.ts';
+import { systemClock, type Clock } from './clock.ts';
+import { createEventFilter } from './event-filter.ts';
 import type { KubeClient } from './kube-client.ts';
+import { microTime } from './lease-spec.ts';
 
 /** The object that an Event is about. */
 export interface Regarding {
@@ -40,6 +43,87 @@ export interface EventRecorder {
   flush(): Promise<void>;
 }
 
+const EVENTS = { apiVersion: 'events.k8s.io/v1', plural: 'events' } as const;
+/** The API server's limit of `note`. */
+const MAX_NOTE_BYTES = 1_024;
+const MAX_NAME_LENGTH = 253;
+/** More than this many at once means that the API server does not keep up; what comes then is dropped. */
+const MAX_UNDER_WAY = 100;
+const REQUEST_TIMEOUT_MS = 5_000;
+
+/** Writes events.k8s.io/v1 Events, which `kubectl describe` shows under the object: see EventRecorder for what it promises. */
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
-  throw new Error(`not built yet: ${options.component}`);
+  const { client, logger, clock = systemClock } = options;
+  const filter = createEventFilter();
+  const underWay = new Set<Promise<void>>();
+
+  const send = async (event: RecordedEvent): Promise<void> => {
+    const { regarding, reason } = event;
+    const namespace = regarding.namespace ?? 'default';
+    try {
+      const body = buildEvent(event, {
+        component: options.component,
+        instance: options.instance,
+        now: clock.now(),
+      });
+      await client.create(EVENTS, namespace, body, { timeoutMs: REQUEST_TIMEOUT_MS });
+    } catch (error) {
+      logger.debug('an Event could not be written', {
+        regarding: `${regarding.kind} ${namespace}/${regarding.name}`,
+        reason,
+        error: error instanceof Error ? error.message : String(error),
+      });
+    }
+  };
+
+  return {
+    record: (event) => {
+      if (!filter.admits(event, clock.monotonic())) return;
+      if (underWay.size >= MAX_UNDER_WAY) {
+        logger.warn('too many Events at once, one is dropped', { reason: event.reason });
+        return;
+      }
+      const sent = send(event).finally(() => underWay.delete(sent));
+      underWay.add(sent);
+    },
+    flush: async () => {
+      await Promise.all(underWay);
+    },
+  };
+}
+
+interface Reporter {
+  readonly component: string;
+  readonly instance: string;
+  readonly now: number;
+}
+
+/** The Event object. The name's suffix keeps two Events of one object apart. */
+export function buildEvent(event: RecordedEvent, { component, instance, now }: Reporter): object {
+  const { regarding, type, reason, action, note } = event;
+  const suffix = `.${randomBytes(8).toString('hex')}`;
+  return {
+    apiVersion: EVENTS.apiVersion,
+    kind: 'Event',
+    metadata: {
+      name: `${regarding.name.slice(0, MAX_NAME_LENGTH - suffix.length)}${suffix}`,
+      namespace: regarding.namespace ?? 'default',
+    },
+    eventTime: microTime(now),
+    reportingController: component,
+    reportingInstance: instance.slice(0, 128),
+    regarding,
+    type,
+    reason: reason.slice(0, 128),
+    action: action.slice(0, 128),
+    note: cutToBytes(note, MAX_NOTE_BYTES),
+  };
+}
+
+function cutToBytes(text: string, maxBytes: number): string {
+  if (Buffer.byteLength(text) <= maxBytes) return text;
+  const ellipsis = '…';
+  const cut = Buffer.from(text).subarray(0, maxBytes - Buffer.byteLength(ellipsis));
+  // A character that was cut in two is left out.
+  return new TextDecoder().decode(cut, { stream: true }) + ellipsis;
 }
