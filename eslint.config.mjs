@@ -18,7 +18,7 @@ const areas = [...Object.keys(mayImport), 'cli'];
 
 // Packages that belong to one place: a reader who looks for Kubernetes calls, HTTP frameworks or log sinks knows where.
 const packageHomes = {
-  express: ['http', 'callbacks', 'observability'],
+  express: ['http', 'callbacks', 'observability', 'cli'],
   '@kubernetes/client-node': ['kube'],
   winston: ['observability'],
   'prom-client': ['observability'],

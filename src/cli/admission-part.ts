@@ -1,0 +1,50 @@
+import { buildAdmissionSettings, createAdmissionHandler } from '../admission/index.ts';
+import { createHttpsListener } from '../http/index.ts';
+import { createCaBundleKeeper, createServingCheck, readCaBundles, servingNames } from '../pki/index.ts';
+import { admissionMetrics, listenerMetrics } from './area-metrics.ts';
+import type { Part, Shared } from './shared.ts';
+
+/** The webhook listener: the pure handler, the listener, the caBundle, and the check that the API server can verify what is served. */
+export function admissionPart({ config, client, logger, metrics, events, pki }: Shared): Part {
+  const { admission, namespace } = config;
+  const webhookConfigurationName = admission.mutatingWebhookConfiguration;
+  const names = servingNames({
+    serviceName: admission.serviceName,
+    namespace,
+    extraNames: admission.extraNames,
+  });
+  const listener = createHttpsListener({
+    name: 'admission',
+    host: admission.host,
+    port: admission.port,
+    tls: pki.tlsSource(names),
+    onRequest: createAdmissionHandler(
+      { logger: logger.child({ part: 'admission' }), metrics: admissionMetrics(metrics) },
+      { settings: buildAdmissionSettings(config), deadlineMs: admission.deadline },
+    ),
+    // The only caller is the API server: one address, which keeps a pool of idle connections for each caBundle it has seen.
+    limits: { maxConnectionsPerAddress: Infinity },
+    logger,
+    metrics: listenerMetrics(metrics),
+  });
+  const keeper = createCaBundleKeeper(
+    { client, trustBundle: pki.trustBundle, logger, events },
+    { webhookConfigurationName },
+  );
+  const serving = createServingCheck(
+    { logger, caBundles: () => readCaBundles(client, webhookConfigurationName) },
+    {
+      listener: 'admission',
+      host: admission.host,
+      port: () => listener.port(),
+      servername: names.dnsNames[0] ?? admission.serviceName,
+    },
+  );
+  return {
+    components: [listener, ...(config.pki.patchCaBundle ? [keeper] : []), serving],
+    checks: [
+      { name: 'admission: listener', ready: () => listener.ready() },
+      { name: 'admission: served certificate verifies with the live caBundle', ready: () => serving.ready() },
+    ],
+  };
+}

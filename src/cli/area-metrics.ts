@@ -1,0 +1,45 @@
+import type { AdmissionMetrics } from '../admission/index.ts';
+import type { ApplicationMetrics } from '../applications/index.ts';
+import type { CallbackMetrics } from '../callbacks/index.ts';
+import type { ListenerMetrics } from '../http/index.ts';
+import type { ReflectorMetrics, WorkQueueMetrics } from '../kube/index.ts';
+import type { Metrics } from '../observability/index.ts';
+
+// Each area declares what it wants to have counted; here that meets the table of metrics.
+
+export function callbackMetrics(metrics: Metrics): CallbackMetrics {
+  return {
+    answered(hook, status, reason, seconds) {
+      metrics.count('krake_hooks_callback_requests_total', { hook, code: String(status), reason });
+      metrics.observe('krake_hooks_callback_seconds', { hook, code: String(status) }, seconds);
+    },
+    stored: (outcome, seconds) => metrics.observe('krake_hooks_callback_store_seconds', { outcome }, seconds),
+  };
+}
+
+export function listenerMetrics(metrics: Metrics): ListenerMetrics {
+  return {
+    connectionRefused: (listener, reason) =>
+      metrics.count('krake_hooks_connections_refused_total', { listener, reason }),
+    clientFailed: (listener, failure) =>
+      metrics.count('krake_hooks_client_failures_total', { listener, failure }),
+  };
+}
+
+export function reflectorMetrics(metrics: Metrics): ReflectorMetrics {
+  return {
+    listed: (resource) => metrics.count('krake_hooks_watch_lists_total', { resource }),
+    failed: (resource, reason) => metrics.count('krake_hooks_watch_failures_total', { resource, reason }),
+    handlerFailed: (resource) => metrics.count('krake_hooks_watch_handler_failures_total', { resource }),
+  };
+}
+
+export function queueMetrics(metrics: Metrics): WorkQueueMetrics {
+  return {
+    depth: (queue, keys) => metrics.set('krake_hooks_queue_depth', { queue }, keys),
+    waited: (queue, seconds) => metrics.observe('krake_hooks_queue_wait_seconds', { queue }, seconds),
+    processed: (queue, outcome, seconds) =>
+      metrics.observe('krake_hooks_queue_process_seconds', { queue, outcome }, seconds),
+    retried: (queue) => metrics.count('krake_hooks_queue_retries_total', { queue }),
+  };
+}

@@ -1,0 +1,242 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
+import { eventually } from '../e2e/eventually.ts';
+import { cronJob, deployment, job } from '../e2e/workloads.ts';
+import { applyManifests, pointWebhooksAt, startService, type ServiceProcess } from './service.ts';
+
+// The three parts as three processes, each with the rights of its own service account and no more, on a real control plane.
+
+const NAMESPACE = 'story';
+type PartName = 'admission' | 'callbacks' | 'controller';
+
+interface Pod {
+  readonly metadata: { readonly name: string };
+  readonly spec: {
+    readonly containers: readonly {
+      readonly env?: readonly { readonly name: string; readonly value?: string }[];
+    }[];
+  };
+}
+
+describe('the service as three processes', () => {
+  let controlPlane: ControlPlane;
+  const services: ServiceProcess[] = [];
+  const kubectl = async (...args: string[]): Promise<string> =>
+    (await controlPlane.kubectl(['-n', NAMESPACE, ...args])).stdout;
+  const apply = (object: object) =>
+    controlPlane.kubectl(['-n', NAMESPACE, 'apply', '-f', '-'], { input: JSON.stringify(object) });
+
+  beforeAll(async () => {
+    controlPlane = await startControlPlane();
+    await applyManifests(controlPlane);
+    await controlPlane.kubectl(['create', 'namespace', NAMESPACE]);
+    await controlPlane.kubectl(['label', 'namespace', NAMESPACE, 'hooks.krake.dev/enabled=true']);
+    services.push(await start('callbacks'));
+    const callbackUrl = `https://127.0.0.1:${services[0]?.callbacksPort}`;
+    services.push(await start('admission', { 'callbacks.externalEndpoint': callbackUrl }));
+    await pointWebhooksAt(controlPlane, services[1]?.admissionPort ?? 0);
+    services.push(await start('controller'));
+    for (const service of services) await service.untilReady();
+  }, 120_000);
+
+  afterAll(async () => {
+    for (const service of services) await service.end('SIGKILL');
+    await controlPlane.stop();
+  });
+
+  /** With a kubeconfig that holds a token of the part's own service account. */
+  async function start(part: PartName, set: Record<string, string> = {}): Promise<ServiceProcess> {
+    const token = await controlPlane.kubectl([
+      '-n',
+      'krake-system',
+      'create',
+      'token',
+      `krake-hooks-${part}`,
+    ]);
+    const kubeconfig = join(controlPlane.dir, `${part}-${randomBytes(3).toString('hex')}.kubeconfig`);
+    const cluster = {
+      server: controlPlane.url,
+      'certificate-authority-data': Buffer.from(controlPlane.caPem).toString('base64'),
+    };
+    writeFileSync(
+      kubeconfig,
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Config',
+        clusters: [{ name: 'c', cluster }],
+        users: [{ name: 'u', user: { token: token.stdout.trim() } }],
+        contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+        'current-context': 'x',
+      }),
+      { mode: 0o600 },
+    );
+    return startService(controlPlane, { parts: [part], kubeconfig, set });
+  }
+
+  const podOf = (app: string): Promise<Pod> =>
+    eventually(`an injected pod of ${app}`, async () => {
+      const { items } = JSON.parse(
+        await kubectl('get', 'pods', '-l', `hooks.krake.dev/application=${app}`, '-o', 'json'),
+      ) as { items: Pod[] };
+      return items[0];
+    });
+
+  async function tokenOf(application: string): Promise<string> {
+    const encoded = await eventually(`the Secret of ${application}`, async () => {
+      const text = await kubectl(
+        'get',
+        'secret',
+        `krake-hooks-${application}`,
+        '-o',
+        'jsonpath={.data.token}',
+      );
+      return text === '' ? undefined : text;
+    });
+    return Buffer.from(encoded, 'base64').toString('utf8');
+  }
+
+  async function bundleOf(application: string): Promise<string> {
+    const text = await kubectl(
+      'get',
+      'secret',
+      `krake-hooks-${application}`,
+      '-o',
+      String.raw`jsonpath={.data.ca-bundle\.pem}`,
+    );
+    return Buffer.from(text, 'base64').toString('utf8');
+  }
+
+  const untilGone = (object: string): Promise<true> =>
+    eventually(`${object} gone`, async () => {
+      const { code, stderr } = await controlPlane.kubectl(['-n', NAMESPACE, 'get', object], {
+        allowFailure: true,
+      });
+      return code !== 0 && stderr.includes('NotFound') ? true : undefined;
+    });
+
+  it.each([
+    ['a Deployment', 'deployment/web', 'deployment-web', deployment('web', 'sleep 3600', { replicas: 3 })],
+    ['a Job', 'job/train', 'job-train', job('train', 'sleep 3600')],
+  ])(
+    'injects %s, takes its PUT and deletes it',
+    async (_what, object, application, manifest) => {
+      await apply(manifest);
+      const pod = await podOf(application);
+      const env = Object.fromEntries((pod.spec.containers[0]?.env ?? []).map((e) => [e.name, e.value]));
+      expect(Object.keys(env)).toEqual(
+        expect.arrayContaining(['KRAKE_TOKEN', 'KRAKE_COMPLETE_TOKEN', 'KRAKE_COMPLETE_URL']),
+      );
+      const token = await tokenOf(application);
+      const answer = await put(env['KRAKE_COMPLETE_URL'] ?? '', token, await bundleOf(application));
+      expect(answer.status).toBe(200);
+      await untilGone(object);
+      // Told again after the end: the same answer.
+      expect(await put(env['KRAKE_COMPLETE_URL'] ?? '', token, await bundleOf(application))).toEqual(answer);
+      expect(await kubectl('describe', 'application', application)).toContain('Completed');
+    },
+    60_000,
+  );
+
+  it('hooks the run of a CronJob', async () => {
+    await apply(cronJob('nightly', 'sleep 3600'));
+    await kubectl('create', 'job', '--from=cronjob/nightly', 'nightly-1');
+    const url = (await podOf('job-nightly-1')).spec.containers[0]?.env?.find(
+      (e) => e.name === 'KRAKE_COMPLETE_URL',
+    )?.value;
+    expect(
+      (await put(url ?? '', await tokenOf('job-nightly-1'), await bundleOf('job-nightly-1'))).status,
+    ).toBe(200);
+    await untilGone('job/nightly-1');
+    await kubectl('delete', 'cronjob', 'nightly');
+  }, 60_000);
+
+  it('goes on when the leader is killed between the signal and the deletion', async () => {
+    await apply(deployment('orphaned', 'sleep 3600'));
+    const application = 'deployment-orphaned';
+    const url = (await podOf(application)).spec.containers[0]?.env?.find(
+      (e) => e.name === 'KRAKE_COMPLETE_URL',
+    )?.value;
+    const token = await tokenOf(application);
+    const bundle = await bundleOf(application);
+    await services[2]?.end('SIGKILL');
+    expect((await put(url ?? '', token, bundle)).status).toBe(200);
+    expect(await kubectl('get', 'deployment', 'orphaned', '-o', 'name')).toContain('orphaned');
+    services.push(await start('controller'));
+    await untilGone('deployment/orphaned');
+  }, 90_000);
+
+  it('repairs a workload that was created while admission was down', async () => {
+    const down = services[1];
+    await down?.end('SIGTERM');
+    await apply(deployment('late', 'sleep 3600'));
+    await eventually('the stamp by the controller', async () =>
+      (
+        await kubectl('get', 'deployment', 'late', '-o', 'jsonpath={.spec.template.metadata.labels}')
+      ).includes('deployment-late')
+        ? true
+        : undefined,
+    );
+    // Stamped but not injected: the policy refuses such pods while nobody injects.
+    await eventually('the refusal in the Events', async () =>
+      (await kubectl('get', 'events')).includes('krake-hooks-injected') ? true : undefined,
+    );
+    const again = await start('admission', {
+      'callbacks.externalEndpoint': `https://127.0.0.1:${services[0]?.callbacksPort}`,
+    });
+    services.push(again);
+    await pointWebhooksAt(controlPlane, again.admissionPort);
+    await again.untilReady();
+    await kubectl('rollout', 'restart', 'deployment', 'late'); // sooner than the back-off of the ReplicaSet controller
+    const pod = await podOf('deployment-late');
+    expect(pod.spec.containers[0]?.env?.map((e) => e.name)).toContain('KRAKE_TOKEN');
+  }, 90_000);
+
+  it('keeps every token out of logs, metrics, Events and objects', async () => {
+    await apply(
+      deployment('canary', 'sleep 3600', {
+        annotations: { 'hooks.krake.dev/hooks': 'complete', 'hooks.krake.dev/complete-action': 'none' },
+      }),
+    );
+    const application = 'deployment-canary';
+    const url =
+      (await podOf(application)).spec.containers[0]?.env?.find((e) => e.name === 'KRAKE_COMPLETE_URL')
+        ?.value ?? '';
+    const token = await tokenOf(application);
+    const bundle = await bundleOf(application);
+    expect((await put(url, `${token}x`, bundle)).status).toBe(401);
+    expect((await put(url.replace('canary', 'other'), token, bundle)).status).toBe(401);
+    const accepted = await put(url, token, bundle);
+    expect(accepted.status).toBe(200);
+    const running = services.filter(
+      (service) => service.process.exitCode === null && service.process.signalCode === null,
+    );
+    const metrics = await Promise.all(running.map(async (service) => (await service.get('/metrics')).text));
+    const objects = await kubectl('get', 'applications,events,deployments,replicasets,pods', '-o', 'yaml');
+    const everything = [accepted.text, ...services.map((service) => service.output()), ...metrics, objects];
+    expect(everything.join('\n')).toContain(application);
+    expect(everything.filter((text) => text.includes(token))).toEqual([]);
+    expect(everything.filter((text) => text.includes('PRIVATE KEY'))).toEqual([]);
+  }, 60_000);
+});
+
+/** A PUT as a container sends it, over a connection of its own that trusts the application's bundle only. */
+function put(url: string, token: string, ca: string): Promise<{ status: number; text: string }> {
+  const body = JSON.stringify({ token });
+  return new Promise((resolve, reject) => {
+    const call = request(
+      url,
+      { method: 'PUT', ca, agent: false, headers: { 'Content-Length': body.length } },
+      (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      },
+    );
+    call.on('error', reject);
+    call.end(body);
+  });
+}
