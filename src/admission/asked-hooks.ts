@@ -1,0 +1,112 @@
+import {
+  ANNOTATION_COMPLETE_ACTION,
+  ANNOTATION_CONTAINERS,
+  ANNOTATION_HOOKS,
+  ANNOTATION_STAMPED_FROM,
+  parseHookAnnotations,
+  type HookRequest,
+  type WorkloadKind,
+} from '../contract/index.ts';
+import type { Problem } from './decision.ts';
+import type { StringMap } from './object-shape.ts';
+
+/** One place of an object where a user may write our annotations. */
+export interface Place {
+  /** As messages name it, for example `spec.template.metadata.annotations`. */
+  readonly field: string;
+  /** Without what admission itself wrote there. */
+  readonly annotations: StringMap | undefined;
+}
+
+/** What the annotations of all places of an object together ask for. */
+export interface Asked {
+  readonly request: HookRequest;
+  /** True when it is a template that asks: then the annotations there are the user's, and stay. */
+  readonly fromTemplate: boolean;
+  /** Two places ask for different things. */
+  readonly problem: Problem | undefined;
+  readonly warnings: readonly string[];
+}
+
+/** The annotations that a pod template carries. */
+export const TEMPLATE_KEYS: readonly string[] = [ANNOTATION_HOOKS, ANNOTATION_CONTAINERS];
+
+/** The annotations of a template as its user wrote them: what was copied from the workload is left out. */
+export function withoutStamp(annotations: StringMap | undefined): StringMap | undefined {
+  return annotations?.[ANNOTATION_STAMPED_FROM] === 'workload' ? undefined : annotations;
+}
+
+/**
+ * Reads what is asked for. Either the object or a template in it may carry the annotations; both only if they say the same, so
+ * that there is never a question which one holds.
+ *
+ * @param keys the annotations that are compared; a place that has none of them is not asked
+ */
+export function readAskedHooks(
+  workload: Place,
+  templates: readonly Place[],
+  keys: readonly string[] = TEMPLATE_KEYS,
+): Asked {
+  const own = read(workload);
+  const readings = [own, ...templates.map(read)];
+  const asking = readings.filter(({ place }) => hasAny(place.annotations, keys));
+  const first = asking[0];
+  const other = first && asking.find(({ request }) => !asksTheSame(request, first.request, keys));
+  const last = asking.at(-1) ?? own;
+  const hasOwnAction = workload.annotations?.[ANNOTATION_COMPLETE_ACTION] !== undefined;
+  const completeAction = (hasOwnAction ? own : last).request.completeAction;
+  return {
+    request: { ...last.request, completeAction },
+    fromTemplate: last !== own,
+    problem: first && other && differing(first.place, other.place, keys),
+    warnings: [...new Set(readings.flatMap(({ request }) => request.warnings))],
+  };
+}
+
+/** What the user should know of hooks that are well written but do not do everything here. */
+export function warnOfLimits(kind: WorkloadKind, request: HookRequest): string[] {
+  const warnings: string[] = [];
+  if (request.hooks.includes('shutdown')) {
+    warnings.push(
+      `${ANNOTATION_HOOKS}: this version stores the shutdown signal, but does not hold deletions until it comes`,
+    );
+  }
+  if (request.completeAction === 'scale-to-zero' && (kind === 'DaemonSet' || kind === 'Pod')) {
+    warnings.push(
+      `${ANNOTATION_COMPLETE_ACTION}: "scale-to-zero" is impossible for a ${kind}, which has no replicas; use "delete" or "none"`,
+    );
+  }
+  return warnings;
+}
+
+function read(place: Place): { readonly place: Place; readonly request: HookRequest } {
+  return { place, request: parseHookAnnotations(place.annotations) };
+}
+
+function hasAny(annotations: StringMap | undefined, keys: readonly string[]): boolean {
+  return keys.some((key) => annotations?.[key] !== undefined);
+}
+
+function asksTheSame(a: HookRequest, b: HookRequest, keys: readonly string[]): boolean {
+  if (a === b) return true;
+  const sameAction = a.completeAction === b.completeAction || !keys.includes(ANNOTATION_COMPLETE_ACTION);
+  return sameAction && choiceOf(a) === choiceOf(b);
+}
+
+function choiceOf({ hooks, containers }: HookRequest): string {
+  return JSON.stringify([hooks, containers && [...containers].sort()]);
+}
+
+function differing(first: Place, other: Place, keys: readonly string[]): Problem {
+  const message =
+    `${first.field} and ${other.field} ask for different things (${describe(first, keys)}; ${describe(other, keys)}); ` +
+    `write ${keys.join(', ')} in one of the two places only, or the same in both`;
+  return { reason: 'annotations-differ', message };
+}
+
+function describe({ annotations }: Place, keys: readonly string[]): string {
+  return keys
+    .filter((key) => annotations?.[key] !== undefined)
+    .map((key) => `${key.slice(key.indexOf('/') + 1)}: "${(annotations?.[key] ?? '').slice(0, 63)}"`)
+    .join(', ');
+}

@@ -1,0 +1,150 @@
+import { ANNOTATION_CONTAINERS, ANNOTATION_HOOKS } from '../contract/index.ts';
+import { chooseContainers, type ContainerPlace } from './chosen-containers.ts';
+import type { DenialReason, Problem } from './decision.ts';
+import { matchEnv, matchVolume, VOLUME_NAME, type Injection } from './injection.ts';
+import type { Path, PatchBuilder } from './json-patch.ts';
+import { matchMount, readOnlyVolumeNames } from './mount-conflict.ts';
+import { readObjects, type JsonObject } from './object-shape.ts';
+
+export interface InjectionSubject {
+  /** The pod spec. */
+  readonly spec: JsonObject;
+  /** Where it stands in the object. */
+  readonly path: Path;
+  /** Names of the chosen containers; undefined: all regular ones. */
+  readonly containers: readonly string[] | undefined;
+  /** The application whose injection may be found there because the manifest was copied. */
+  readonly staleApplication: string | undefined;
+}
+
+export interface InjectionResult {
+  /** Something of the user's own is in the way: nothing may be written then. */
+  readonly problem: Problem | undefined;
+  readonly warnings: readonly string[];
+}
+
+interface Conflict {
+  readonly reason: DenialReason;
+  readonly text: string;
+}
+
+/** More are not read by anyone. */
+const MAX_CONFLICTS_TOLD = 4;
+
+/**
+ * Writes the injection of a pod spec into the patch: what is there already is left as it is, what is ours but of another application is
+ * replaced, what is missing is appended. Asked for a spec that has it all, it writes nothing.
+ */
+export function planInjection(
+  subject: InjectionSubject,
+  injection: Injection,
+  patch: PatchBuilder,
+): InjectionResult {
+  const field = subject.path.join('.');
+  const { places, warnings } = chooseContainers(subject.spec, field, subject.containers);
+  const volumes = readObjects(subject.spec.volumes, `${field}.volumes`);
+  const readOnlyVolumes = readOnlyVolumeNames(volumes ?? []);
+  const conflicts = planVolume(subject, injection, volumes, patch);
+  for (const place of places) {
+    conflicts.push(
+      ...planEnv(subject, place, injection, patch),
+      ...planMounts(subject, place, injection, readOnlyVolumes, patch),
+    );
+  }
+  return { problem: toProblem(conflicts), warnings };
+}
+
+function planVolume(
+  subject: InjectionSubject,
+  injection: Injection,
+  volumes: readonly JsonObject[] | undefined,
+  patch: PatchBuilder,
+): Conflict[] {
+  const path = [...subject.path, 'volumes'];
+  const index = volumes?.findIndex(({ name }) => name === VOLUME_NAME) ?? -1;
+  const existing = volumes?.[index];
+  if (existing === undefined) {
+    patch.append(path, volumes, [injection.volume]);
+    return [];
+  }
+  const match = matchVolume(existing, injection, subject.staleApplication);
+  if (match === 'stale') patch.replace([...path, index], injection.volume);
+  if (match !== 'foreign') return [];
+  const text = `${path.join('.')}[${VOLUME_NAME}] is a volume of your own: rename it`;
+  return [{ reason: 'volume-conflict', text }];
+}
+
+function planEnv(
+  subject: InjectionSubject,
+  place: ContainerPlace,
+  injection: Injection,
+  patch: PatchBuilder,
+): Conflict[] {
+  const path = [...subject.path, place.list, place.index, 'env'];
+  const env = readObjects(place.container.env, path.join('.'));
+  const wantedByName = new Map(injection.env.map((wanted) => [wanted.name, wanted]));
+  const missing = new Set(injection.env);
+  const conflicts: Conflict[] = [];
+  env?.forEach((existing, index) => {
+    const wanted = typeof existing.name === 'string' ? wantedByName.get(existing.name) : undefined;
+    if (wanted === undefined) return;
+    missing.delete(wanted);
+    const match = matchEnv(existing, wanted, injection, subject.staleApplication);
+    if (match === 'stale') patch.replace([...path, index], wanted.entry);
+    if (match !== 'foreign') return;
+    const text = `container "${place.name}": ${describeField(subject, place, 'env', wanted.name)} is set by yourself, and krake-hooks sets it too: remove it`;
+    conflicts.push({ reason: 'env-conflict', text });
+  });
+  patch.append(
+    path,
+    env,
+    [...missing].map(({ entry }) => entry),
+  );
+  return conflicts;
+}
+
+function planMounts(
+  subject: InjectionSubject,
+  place: ContainerPlace,
+  injection: Injection,
+  readOnlyVolumes: ReadonlySet<unknown>,
+  patch: PatchBuilder,
+): Conflict[] {
+  const path = [...subject.path, place.list, place.index, 'volumeMounts'];
+  const mounts = readObjects(place.container.volumeMounts, path.join('.'));
+  const missing = new Set(injection.mountDirectories);
+  const conflicts: Conflict[] = [];
+  for (const mount of mounts ?? []) {
+    for (const directory of injection.mountDirectories) {
+      const match = matchMount(mount, directory, readOnlyVolumes);
+      if (match === 'ours') missing.delete(directory);
+      if (typeof match === 'string') continue;
+      const where = describeField(subject, place, 'volumeMounts', String(mount.mountPath).slice(0, 100));
+      const text = `container "${place.name}": ${where} ${match.conflict}, where krake-hooks mounts its files: use another path`;
+      conflicts.push({ reason: 'mount-conflict', text });
+    }
+  }
+  const entries = [...missing].map((mountPath) => ({ name: VOLUME_NAME, mountPath, readOnly: true }));
+  patch.append(path, mounts, entries);
+  return conflicts;
+}
+
+function describeField(
+  subject: InjectionSubject,
+  place: ContainerPlace,
+  list: string,
+  entry: string,
+): string {
+  return `${subject.path.join('.')}.${place.list}[${place.name}].${list}[${entry}]`;
+}
+
+function toProblem(conflicts: readonly Conflict[]): Problem | undefined {
+  const first = conflicts[0];
+  if (first === undefined) return undefined;
+  const told = conflicts.slice(0, MAX_CONFLICTS_TOLD).map(({ text }) => text);
+  const more = conflicts.length - told.length;
+  const message =
+    `hooks cannot be injected: ${told.join('; ')}${more > 0 ? `; and ${more} more` : ''}. ` +
+    `Or leave the container out with the annotation ${ANNOTATION_CONTAINERS}, or switch hooks off with ${ANNOTATION_HOOKS}`;
+  return { reason: first.reason, message };
+}

@@ -1,0 +1,67 @@
+import {
+  ANNOTATION_COMPLETE_ACTION,
+  ANNOTATION_CONTAINERS,
+  ANNOTATION_HOOKS,
+  ANNOTATION_STAMPED_FROM,
+  LABEL_APPLICATION,
+  type HookRequest,
+} from '../contract/index.ts';
+import type { Asked } from './asked-hooks.ts';
+import type { MapChanges } from './json-patch.ts';
+import type { Meta } from './object-meta.ts';
+
+export interface StampChanges {
+  readonly labels: MapChanges;
+  readonly annotations: MapChanges;
+}
+
+/** The stamp of a pod template: the label says the application, the annotations what its pods get, and where that was asked for. */
+export function stampOf(application: string, asked: Asked): StampChanges {
+  return {
+    labels: { [LABEL_APPLICATION]: application },
+    annotations: asked.fromTemplate
+      ? { [ANNOTATION_STAMPED_FROM]: 'template' }
+      : { ...choiceOf(asked.request), [ANNOTATION_STAMPED_FROM]: 'workload' },
+  };
+}
+
+/**
+ * The stamp of a CronJob, on its job template: annotations only, since each run is an application of its own. The Job has no other
+ * place for its complete action, so that is copied too.
+ */
+export function cronJobStampOf(asked: Asked, completeAction: string | undefined): StampChanges {
+  const annotations = {
+    ...choiceOf(asked.request),
+    [ANNOTATION_COMPLETE_ACTION]: completeAction,
+    [ANNOTATION_STAMPED_FROM]: 'workload',
+  };
+  return { labels: {}, annotations };
+}
+
+/** Takes a pod template's stamp away, and only what the stamp says is ours; no change for a template without one. */
+export function unstampOf(template: Meta): StampChanges {
+  return takeAway(template, [ANNOTATION_HOOKS, ANNOTATION_CONTAINERS]);
+}
+
+/** The same for a CronJob's job template. */
+export function cronJobUnstampOf(jobTemplate: Meta): StampChanges {
+  return takeAway(jobTemplate, [ANNOTATION_HOOKS, ANNOTATION_CONTAINERS, ANNOTATION_COMPLETE_ACTION]);
+}
+
+function takeAway(template: Meta, copiedKeys: readonly string[]): StampChanges {
+  const from = template.annotations?.[ANNOTATION_STAMPED_FROM];
+  if (from === undefined) return { labels: {}, annotations: {} };
+  const keys = [...(from === 'workload' ? copiedKeys : []), ANNOTATION_STAMPED_FROM];
+  return {
+    labels: { [LABEL_APPLICATION]: undefined },
+    annotations: Object.fromEntries(keys.map((key) => [key, undefined])),
+  };
+}
+
+/** Written in one way, so that a space more in the user's annotation rolls nothing out; misspelt hooks are left out. */
+function choiceOf({ hooks, containers }: HookRequest): MapChanges {
+  return {
+    [ANNOTATION_HOOKS]: hooks.join(','),
+    [ANNOTATION_CONTAINERS]: containers?.join(','),
+  };
+}
