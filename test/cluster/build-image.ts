@@ -1,19 +1,31 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listFiles, nodeContents, writeRoot } from './image-contents.ts';
 import type { ImageContents } from './image-contents.ts';
-import { markVariable } from './marked-processes.ts';
 import { withProgress } from './progress.ts';
 import { runCommand } from './run-command.ts';
-import { cacheDir, checkoutDir, clusterDir } from './settings.ts';
+import { cacheDir, checkoutDir } from './settings.ts';
+
+const imageCache = join(cacheDir(), 'images');
+const leftoverAgeMs = 60 * 60_000;
+
+/** What killed builds left. Nothing trips over it, it is only large. */
+const removeLeftovers = async (): Promise<void> => {
+  for (const name of await readdir(imageCache)) {
+    const path = join(imageCache, name);
+    if (name.endsWith('.tar')) continue;
+    if (Date.now() - (await stat(path)).mtimeMs > leftoverAgeMs)
+      await rm(path, { recursive: true, force: true });
+  }
+};
 
 /**
  * Builds with buildah into an archive, from nothing but local files. Its storage lives as long as the build, and its mounts as long
  * as its own mount namespace, so an interrupted build leaves nothing that the next one could stumble over.
  */
 const buildArchive = async (tag: string, archive: string, buildArgs: readonly string[]): Promise<void> => {
-  const storage = await mkdtemp(join(cacheDir(), 'images', 'storage-'));
+  const storage = await mkdtemp(join(imageCache, 'storage-'));
   const buildah = (args: readonly string[]): Promise<unknown> => {
     const store = [
       '--storage-driver',
@@ -26,7 +38,7 @@ const buildArchive = async (tag: string, archive: string, buildArgs: readonly st
     return runCommand('unshare', ['--mount', 'buildah', ...store, ...args], {
       timeoutMs: 15 * 60_000,
       cwd: checkoutDir,
-      env: { TMPDIR: storage, [markVariable]: clusterDir() },
+      env: { TMPDIR: storage },
     });
   };
   try {
@@ -51,10 +63,11 @@ export const ensureImage = async (contents: ImageContents): Promise<string> => {
   const hash = createHash('sha256').update(JSON.stringify(contents));
   for (const [to, from] of files) hash.update(`\0${to}\0`).update(await readFile(from));
   const name = contents.tag.replace('localhost/', '').replace(':', '-');
-  const archive = join(cacheDir(), 'images', `${name}-${hash.digest('hex').slice(0, 16)}.tar`);
+  const archive = join(imageCache, `${name}-${hash.digest('hex').slice(0, 16)}.tar`);
   if (await isThere(archive)) return archive;
-  await mkdir(join(cacheDir(), 'images'), { recursive: true });
-  const context = await mkdtemp(join(cacheDir(), 'images', 'context-'));
+  await mkdir(imageCache, { recursive: true });
+  await removeLeftovers();
+  const context = await mkdtemp(join(imageCache, 'context-'));
   try {
     await withProgress(`building the image ${contents.tag}`, async () => {
       await writeRoot(join(context, 'root'), contents, files);

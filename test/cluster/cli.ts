@@ -1,8 +1,10 @@
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { buildProjectImage } from './build-image.ts';
 import { importImage } from './container-runtime.ts';
 import { takeDown } from './down.ts';
-import { findProcessesOf } from './marked-processes.ts';
+import { withLock } from './lock-file.ts';
+import { findProcessesOf, markVariable } from './marked-processes.ts';
 import { findNamespaces } from './node-namespaces.ts';
 import { say } from './progress.ts';
 import { findFault } from './running-cluster.ts';
@@ -35,21 +37,27 @@ const printStatus = async (dir: string): Promise<number> => {
   return fault === undefined ? 0 : 1;
 };
 
+/** One at a time: a second `up` would take the half-started cluster of the first for a broken one. */
+const alone = async <T>(dir: string, change: () => Promise<T>): Promise<T> => {
+  await mkdir(dir, { recursive: true });
+  return withLock(join(dir, 'lock'), 60 * 60_000, change);
+};
+
 const run = async ([command, argument]: readonly string[]): Promise<number> => {
   const dir = clusterDir();
   const isForeign = fromEnvironment('CONTEXT') !== undefined;
   switch (command) {
     case 'up':
-      await bringUp(dir);
+      await alone(dir, () => bringUp(dir));
       return 0;
     case 'reset':
-      await takeDown(dir);
-      await bringUp(dir);
+      await alone(dir, () => takeDown(dir));
+      await alone(dir, () => bringUp(dir));
       return 0;
     case 'down': {
       if (isForeign)
         say('CONTEXT is given: that cluster is not ours to stop; taking down the local one, if there is one');
-      const ended = await takeDown(dir);
+      const ended = await alone(dir, () => takeDown(dir));
       say(ended === 0 ? 'the cluster was down already' : `the cluster is down (${ended} processes ended)`);
       return 0;
     }
@@ -67,6 +75,9 @@ const run = async ([command, argument]: readonly string[]): Promise<number> => {
   console.error(usage);
   return 2;
 };
+
+// Whatever this process starts carries the mark, a compiler or buildah too: if it is killed, `down` and the next `up` find them.
+process.env[markVariable] = clusterDir();
 
 try {
   process.exitCode = await run(process.argv.slice(2));

@@ -1,4 +1,5 @@
 import { access } from 'node:fs/promises';
+import { markVariable } from './marked-processes.ts';
 import { withProgress } from './progress.ts';
 import { findProgram, runCommand } from './run-command.ts';
 
@@ -33,9 +34,12 @@ const findMissing = async (): Promise<readonly string[]> => {
   return missing;
 };
 
+/** No mark: a package manager isn't killed half-way, the next start waits for it instead. */
+const env = { DEBIAN_FRONTEND: 'noninteractive', [markVariable]: '' };
+
 const runAptGet = (args: readonly string[], allowFailure = false): Promise<{ readonly code: number }> =>
   runCommand('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=120', ...args], {
-    env: { DEBIAN_FRONTEND: 'noninteractive' },
+    env,
     timeoutMs: 15 * 60_000,
     allowFailure,
   });
@@ -51,10 +55,7 @@ export const ensurePackages = async (): Promise<void> => {
   await withProgress(`installing the Debian packages ${names}`, async () => {
     const install = ['install', '-y', '--no-install-recommends', ...missing];
     // An installation that was killed half-way leaves packages that apt-get refuses to go on without.
-    await runCommand('dpkg', ['--configure', '-a'], {
-      env: { DEBIAN_FRONTEND: 'noninteractive' },
-      allowFailure: true,
-    });
+    await runCommand('dpkg', ['--configure', '-a'], { env, allowFailure: true });
     if ((await runAptGet(install, true)).code === 0) return;
     await runAptGet(['update']);
     await runAptGet(install);

@@ -20,7 +20,7 @@ const readMarkedOnLinux = async (pid: number): Promise<MarkedProcess | undefined
   try {
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8');
     const entry = environment.split('\0').find((text) => text.startsWith(`${markVariable}=`));
-    if (entry === undefined) return undefined;
+    if (entry === undefined || entry === `${markVariable}=`) return undefined;
     const args = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').slice(0, -1);
     return { pid, dir: entry.slice(markVariable.length + 1), args };
   } catch {
