@@ -13,9 +13,9 @@ export function buildStructuralSchema(schema: z.ZodType): StructuralSchema {
 }
 
 function structural(node: Readonly<Record<string, unknown>>): StructuralSchema {
-  const { $schema, additionalProperties, id, ...rest } = node;
-  void [$schema, additionalProperties, id];
-  const kept: Record<string, unknown> = rest;
+  const kept: Record<string, unknown> = { ...node };
+  delete kept.$schema;
+  delete kept.additionalProperties;
   if (kept.format === 'date-time') delete kept.pattern;
   if (kept.type === 'integer') return integer(kept);
   if (isNode(kept.items)) kept.items = structural(kept.items);

@@ -1,0 +1,244 @@
+import {
+  createWorkQueue,
+  pause,
+  systemClock,
+  type FullKubeClient,
+  type ProcessResult,
+  type ReflectorMetrics,
+  type WorkQueueMetrics,
+} from '../kube/index.ts';
+import type { Phase } from './application.ts';
+import { createApplicationIndex, keyOf } from './application-index.ts';
+import { sha256 } from './application-secret.ts';
+import { isSettled } from './application-summary.ts';
+import type { ReconcileDeps, TrustSource } from './controller-deps.ts';
+import { createOwnWrites } from './own-writes.ts';
+import { reconcileApplication, type CachedView } from './reconcile-application.ts';
+import { reconcileCronJob } from './reconcile-cron-job.ts';
+import { createWatchedResources } from './watched-resources.ts';
+
+export interface ApplicationControllerDeps extends ReconcileDeps {
+  readonly client: FullKubeClient;
+  readonly trustBundle: TrustSource;
+  readonly reflectorMetrics?: ReflectorMetrics;
+  readonly queueMetrics?: WorkQueueMetrics;
+  /** Numbers in [0, 1); default Math.random. */
+  readonly random?: () => number;
+}
+
+export interface ApplicationControllerOptions {
+  readonly workers: number;
+  readonly resyncIntervalMs: number;
+  readonly finishedTtlMs: number;
+  /** The service's own namespace; Kubernetes' own are left out in any case. */
+  readonly excludedNamespaces: readonly string[];
+}
+
+export interface ApplicationController {
+  readonly name: string;
+  /** Begins to watch and, once all watch caches are filled, to work; resolves at once. To be called once: a new leader makes a new controller. */
+  start(signal: AbortSignal): Promise<void>;
+  /** Begins nothing more and waits for what is under way. */
+  stop(): Promise<void>;
+  /** The watch caches are filled and the workers run. */
+  ready(): boolean;
+  /** How many Applications are in each phase, as the watch cache knows them. */
+  phases(): ReadonlyMap<Phase | 'None', number>;
+}
+
+/** Pods come and go in bursts; one look after each burst is enough. */
+const POD_SETTLE_MS = 200;
+const SYNC_POLL_MS = 10;
+/** A new CA bundle is in all Secrets after this time, or faster: 20 ms an Application. */
+const BUNDLE_SPREAD_MS = 60_000;
+const BUNDLE_STEP_MS = 20;
+const CRON_JOB = 'cronjob:';
+
+/**
+ * Keeps Applications, their Secrets and the stamps of workloads in order, and carries out complete signals. To be run by the leader alone; that
+ * a second one runs for a moment does no harm, since each write says upon which state it was decided.
+ */
+export function createApplicationController(
+  deps: ApplicationControllerDeps,
+  options: ApplicationControllerOptions,
+): ApplicationController {
+  const { client, logger, trustBundle, random = Math.random } = deps;
+  const index = createApplicationIndex();
+  const ownWrites = createOwnWrites();
+  const fingerprint = createFingerprint();
+  let synced = false;
+  let run: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
+
+  const queue = createWorkQueue<string>({
+    name: 'applications',
+    process: (key, signal) =>
+      key.startsWith(CRON_JOB) ? processCronJob(key, signal) : processApplication(key, signal),
+    workers: options.workers,
+    logger,
+    ...(deps.queueMetrics === undefined ? {} : { metrics: deps.queueMetrics }),
+  });
+
+  const watched = createWatchedResources({
+    client,
+    logger,
+    reflectorMetrics: deps.reflectorMetrics,
+    excludedNamespaces: options.excludedNamespaces,
+    onNamespace(name) {
+      for (const key of allKeys()) if (key.startsWith(`${name}/`)) enqueue(key);
+      for (const key of watched.cronJobs.store.keys())
+        if (key.startsWith(`${name}/`)) enqueue(CRON_JOB + key);
+    },
+    onApplication(key, after) {
+      if (after === undefined || !ownWrites.has(after.resourceVersion)) enqueue(key);
+    },
+    onMember(before, after) {
+      index.changeMember(before, after);
+      if (before !== undefined) enqueue(keyOf(before));
+      if (after !== undefined) enqueue(keyOf(after));
+    },
+    onPod(before, after) {
+      index.changePod(before, after);
+      for (const pod of [before, after]) {
+        if (pod === undefined) continue;
+        const key = keyOf(pod);
+        const canWait = pod.self === undefined && watched.applications.get(key) !== undefined;
+        enqueue(key, canWait ? POD_SETTLE_MS : 0);
+        if (pod.self !== undefined && keyOf(pod.self) !== key) enqueue(keyOf(pod.self));
+      }
+    },
+    onCronJob(before, after) {
+      const facts = after ?? before;
+      if (facts !== undefined) enqueue(`${CRON_JOB}${facts.namespace}/${facts.name}`);
+    },
+  });
+
+  function enqueue(key: string, delayMs = 0): void {
+    // Until all caches are filled, what one of them lacks may be in another.
+    if (!synced) return;
+    if (delayMs > 0) queue.addAfter(key, delayMs);
+    else queue.add(key);
+  }
+
+  const allKeys = (): Set<string> => new Set([...index.keys(), ...watched.applications.store.keys()]);
+
+  function namespaceState(namespace: string): CachedView['namespaceState'] {
+    const facts = watched.namespaces.get(namespace);
+    if (facts === undefined) return 'disabled';
+    return facts.terminating ? 'terminating' : 'enabled';
+  }
+
+  function viewOf(key: string): CachedView {
+    const slash = key.indexOf('/');
+    const namespace = key.slice(0, slash);
+    return {
+      namespace,
+      name: key.slice(slash + 1),
+      namespaceState: namespaceState(namespace),
+      exists: watched.applications.get(key) !== undefined,
+      members: [...index.members(key)],
+      pods: [...index.pods(key)],
+      caBundleSha256: fingerprint(trustBundle.pem()),
+    };
+  }
+
+  const reconcileDeps = {
+    ...deps,
+    view: viewOf,
+    onOwnWrite: (version: string) => ownWrites.add(version),
+  };
+  const processApplication = (key: string, signal: AbortSignal): Promise<ProcessResult> =>
+    reconcileApplication(key, reconcileDeps, options, signal);
+
+  async function processCronJob(key: string, signal: AbortSignal): Promise<ProcessResult> {
+    const path = key.slice(CRON_JOB.length);
+    const slash = path.indexOf('/');
+    const namespace = path.slice(0, slash);
+    if (namespaceState(namespace) !== 'enabled') return {};
+    await reconcileCronJob(namespace, path.slice(slash + 1), deps, signal);
+    return watched.cronJobs.get(path) === undefined ? {} : { requeueAfterMs: options.resyncIntervalMs };
+  }
+
+  /** What is in order is looked at some time during the first resync interval, so that a new leader has time for what is not. */
+  function enqueueAll(): void {
+    const now = deps.now();
+    let settled = 0;
+    const keys = allKeys();
+    for (const key of keys) {
+      const summary = watched.applications.get(key);
+      if (summary === undefined || !isSettled(summary, viewOf(key))) {
+        queue.add(key);
+        continue;
+      }
+      settled += 1;
+      const spread = random() * options.resyncIntervalMs;
+      const expiresIn = summary.finishedAtMs + options.finishedTtlMs - now;
+      queue.addAfter(key, summary.over ? Math.max(0, Math.min(expiresIn, spread)) : spread);
+    }
+    for (const key of watched.cronJobs.store.keys()) {
+      queue.addAfter(CRON_JOB + key, random() * options.resyncIntervalMs);
+    }
+    logger.info('watch caches are filled', { applications: keys.size, settled });
+  }
+
+  function spreadNewBundle(): void {
+    const keys = [...watched.applications.store.keys()];
+    const stepMs = Math.min(BUNDLE_STEP_MS, BUNDLE_SPREAD_MS / Math.max(1, keys.length));
+    keys.forEach((key, position) => enqueue(key, 1 + position * stepMs));
+    logger.info('the CA bundle has changed: it is written to all applications', {
+      applications: keys.length,
+    });
+  }
+
+  async function work(signal: AbortSignal): Promise<void> {
+    try {
+      // A bundle older than that of the leader before would take certificates away that are in use.
+      await trustBundle.refresh();
+    } catch (error) {
+      logger.warn('the CA bundle could not be read anew', { error: String(error) });
+    }
+    while (!watched.all.every((reflector) => reflector.ready())) {
+      if (signal.aborted) return;
+      await pause(systemClock, SYNC_POLL_MS, signal);
+    }
+    if (signal.aborted) return;
+    synced = true;
+    enqueueAll();
+    const unsubscribe = trustBundle.onChange(spreadNewBundle);
+    signal.addEventListener('abort', unsubscribe, { once: true });
+    await queue.start(signal);
+  }
+
+  return {
+    name: 'application controller',
+    async start(signal) {
+      if (run !== undefined) throw new Error('this controller was started before: make a new one');
+      const controller = new AbortController();
+      const both = AbortSignal.any([signal, controller.signal]);
+      run = { controller, ended: work(both) };
+      await Promise.all(watched.all.map((reflector) => reflector.start(both)));
+    },
+    async stop() {
+      await queue.stop();
+      run?.controller.abort();
+      await run?.ended;
+      await Promise.all(watched.all.map((reflector) => reflector.stop()));
+    },
+    ready: () => synced && queue.ready(),
+    phases() {
+      const counts = new Map<Phase | 'None', number>();
+      for (const { phase = 'None' } of watched.applications.store.values()) {
+        counts.set(phase, (counts.get(phase) ?? 0) + 1);
+      }
+      return counts;
+    },
+  };
+}
+
+/** The bundle's hash, calculated once for each bundle. */
+function createFingerprint(): (pem: string) => string {
+  let last: { readonly pem: string; readonly hash: string } | undefined;
+  return (pem) => {
+    if (last?.pem !== pem) last = { pem, hash: sha256(pem) };
+    return last.hash;
+  };
+}

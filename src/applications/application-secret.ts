@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import { MANAGED_BY, LABEL_APPLICATION, secretName } from '../contract/index.ts';
+import type { KubeObject, ObjectMeta } from '../kube/index.ts';
+import { API_VERSION, MANAGED_BY_LABEL, type Application } from './application.ts';
+import type { SecretState } from './application-view.ts';
+
+export const SECRETS = { apiVersion: 'v1', plural: 'secrets' } as const;
+/** Key of the CA bundle, as admission mounts it. */
+const CA_BUNDLE_KEY = 'ca-bundle.pem';
+const TOKEN_KEY = 'token';
+const TOKEN_BYTES = 32;
+
+export interface SecretObject extends KubeObject {
+  readonly type?: string;
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+/** A new token: 256 random bits, base64url. */
+export function createToken(randomBytes: (size: number) => Buffer): string {
+  return randomBytes(TOKEN_BYTES).toString('base64url');
+}
+
+/** SHA-256 in hex, as status has it of token and CA bundle. */
+export function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** The Secret as it should be. What others added to an existing one (annotations, further keys and labels) is kept. */
+export function buildSecret(
+  app: Application,
+  token: string,
+  caBundle: string,
+  existing?: SecretObject,
+): SecretObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'Opaque',
+    metadata: {
+      ...pickIdentity(existing?.metadata),
+      name: secretName(app.metadata.name),
+      namespace: app.metadata.namespace,
+      labels: { ...existing?.metadata.labels, ...wantedLabels(app) },
+      ownerReferences: [
+        {
+          apiVersion: API_VERSION,
+          kind: 'Application',
+          name: app.metadata.name,
+          uid: app.metadata.uid,
+          controller: true,
+        },
+      ],
+    },
+    data: { ...existing?.data, [TOKEN_KEY]: encode(token), [CA_BUNDLE_KEY]: encode(caBundle) },
+  };
+}
+
+/** What is to be known of the Secret that was found. Holds the token's hash and never the token. */
+export function describeSecret(
+  secret: SecretObject | undefined,
+  app: Application,
+  caBundle: string,
+): SecretState {
+  if (secret === undefined) return { state: 'absent' };
+  const { uid = '', resourceVersion = '' } = secret.metadata;
+  const token = readToken(secret);
+  const tokenSha256 = token === undefined ? undefined : sha256(token);
+  const isOurs =
+    secret.metadata.labels?.[MANAGED_BY_LABEL] === MANAGED_BY ||
+    (tokenSha256 !== undefined && tokenSha256 === app.status?.tokenSha256) ||
+    secret.metadata.ownerReferences?.some(({ uid: owner }) => owner === app.metadata.uid) === true;
+  if (!isOurs) return { state: 'foreign' };
+  const inOrder =
+    secret.data?.[CA_BUNDLE_KEY] === encode(caBundle) &&
+    hasLabels(secret.metadata, wantedLabels(app)) &&
+    isOwnedBy(secret.metadata, app);
+  return { state: 'ours', uid, resourceVersion, tokenSha256, inOrder };
+}
+
+export function readToken(secret: SecretObject): string | undefined {
+  const encoded = secret.data?.[TOKEN_KEY];
+  return encoded === undefined || encoded === ''
+    ? undefined
+    : Buffer.from(encoded, 'base64').toString('utf8');
+}
+
+/** An immutable Secret, or one of another type, cannot become what it should be: it is made again. */
+export function canBecomeOurs(secret: SecretObject & { readonly immutable?: boolean }): boolean {
+  return secret.immutable !== true && (secret.type ?? 'Opaque') === 'Opaque';
+}
+
+function wantedLabels(app: Application): Readonly<Record<string, string>> {
+  return { [MANAGED_BY_LABEL]: MANAGED_BY, [LABEL_APPLICATION]: app.metadata.name };
+}
+
+function hasLabels(metadata: ObjectMeta, wanted: Readonly<Record<string, string>>): boolean {
+  return Object.entries(wanted).every(([key, value]) => metadata.labels?.[key] === value);
+}
+
+function isOwnedBy({ ownerReferences }: ObjectMeta, app: Application): boolean {
+  const owner = ownerReferences?.[0];
+  return ownerReferences?.length === 1 && owner?.uid === app.metadata.uid && owner.controller === true;
+}
+
+/** The resourceVersion makes the write fail if somebody else was faster. */
+function pickIdentity(metadata: ObjectMeta | undefined): Partial<ObjectMeta> {
+  if (metadata === undefined) return {};
+  const { uid, resourceVersion, annotations } = metadata;
+  return {
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    ...(annotations === undefined ? {} : { annotations }),
+  };
+}
+
+function encode(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64');
+}

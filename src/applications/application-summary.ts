@@ -1,0 +1,93 @@
+import type { KubeObject } from '../kube/index.ts';
+import { isManaged, type Application, type ApplicationSpec, type Phase } from './application.ts';
+import type { ApplicationView } from './application-view.ts';
+import type { Member } from './member.ts';
+import { specOf, wishOf } from './wish.ts';
+
+/** What the controller keeps of an Application: enough to see at a start whether it is in order, and each change by others. */
+export interface ApplicationSummary {
+  readonly namespace: string;
+  readonly name: string;
+  readonly resourceVersion: string;
+  readonly phase: Phase | undefined;
+  /** Made from annotations, running, token issued, nothing to complain about, no signal waiting. */
+  readonly inOrder: boolean;
+  /** Ended because its workloads are gone, with its token void. */
+  readonly over: boolean;
+  /** Ms since 1970; 0: it has not come to its end. */
+  readonly finishedAtMs: number;
+  /** UIDs that its token speaks of, in order. */
+  readonly bound: string;
+  readonly spec: string;
+  readonly caBundle: string;
+}
+
+/** So many characters tell two CA bundles apart. */
+const FINGERPRINT_LENGTH = 16;
+
+export function summarizeApplication(object: KubeObject): ApplicationSummary {
+  const app = object as Application;
+  const { phase, finishedAt, tokenSha256, workloads = [], caBundleSha256 = '' } = app.status ?? {};
+  return {
+    namespace: app.metadata.namespace,
+    name: app.metadata.name,
+    resourceVersion: app.metadata.resourceVersion ?? '',
+    phase,
+    inOrder: isInOrder(app),
+    over: finishedAt !== undefined && tokenSha256 === undefined && holds(app, 'Completed'),
+    finishedAtMs: finishedAt === undefined ? 0 : Date.parse(finishedAt),
+    bound: joinUids(workloads),
+    spec: specKey(app.spec),
+    caBundle: caBundleSha256.slice(0, FINGERPRINT_LENGTH),
+  };
+}
+
+function isInOrder(app: Application): boolean {
+  const { metadata, status = {} } = app;
+  return (
+    isManaged(app) &&
+    metadata.deletionTimestamp === undefined &&
+    status.phase === 'Running' &&
+    status.tokenSha256 !== undefined &&
+    status.signals?.complete === undefined &&
+    status.observedGeneration === metadata.generation &&
+    ['SecretReady', 'Stamped', 'PodsInjected'].every((type) => holds(app, type))
+  );
+}
+
+function holds({ status }: Application, type: string): boolean {
+  return (
+    status?.conditions?.some((condition) => condition.type === type && condition.status === 'True') === true
+  );
+}
+
+/**
+ * True when everything that the watch caches know of an Application is as it should be, so that a new leader need not read it at once
+ * (the Secret and the stamp, which no cache knows, are looked at with the next resync).
+ */
+export function isSettled(
+  summary: ApplicationSummary,
+  cached: Pick<ApplicationView, 'members' | 'pods' | 'namespaceState' | 'caBundleSha256'>,
+): boolean {
+  const { members, pods, namespaceState, caBundleSha256 } = cached;
+  if (members.length === 0) return summary.over && pods.length === 0;
+  return (
+    summary.inOrder &&
+    namespaceState === 'enabled' &&
+    members.every(({ deleting, claimed, hooks }) => !deleting && !claimed && hooks !== '') &&
+    summary.bound === joinUids(members) &&
+    summary.spec === specKey(specOf(members.map(wishOf))) &&
+    summary.caBundle === caBundleSha256.slice(0, FINGERPRINT_LENGTH)
+  );
+}
+
+function joinUids(items: readonly Pick<Member, 'uid'>[]): string {
+  return items
+    .map(({ uid }) => uid)
+    .sort()
+    .join();
+}
+
+function specKey({ workloads, hooks, completeAction }: ApplicationSpec): string {
+  return `${hooks.join()} ${completeAction} ${workloads.map(({ kind, name }) => `${kind}/${name}`).join()}`;
+}

@@ -1,0 +1,34 @@
+import type { EventRecorder, KubeClient, KubeObject } from '../kube/index.ts';
+import type { Logger } from '../observability/index.ts';
+
+/** What the controller counts; labels are from small sets. */
+export interface ApplicationMetrics {
+  /** Something was done: `secret-written`, `secret-repaired`, `stamp-repaired`, `delete`, `scale-to-zero`, … */
+  action(action: string): void;
+  /** From the second in which the complete signal was stored until the API server accepted the action. */
+  signalToAction(action: string, seconds: number): void;
+}
+
+/** What every Secret gets as `ca-bundle.pem`. */
+export interface TrustSource {
+  pem(): string;
+  onChange(listener: () => void): () => void;
+  /** Afterwards `pem()` is at least as new as this call. */
+  refresh(): Promise<void>;
+}
+
+export interface ReconcileDeps {
+  readonly client: KubeClient;
+  readonly logger: Logger;
+  readonly events: Pick<EventRecorder, 'record'>;
+  readonly trustBundle: Pick<TrustSource, 'pem'>;
+  readonly metrics: ApplicationMetrics;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly randomBytes: (size: number) => Buffer;
+  /**
+   * The JSON Patch that brings the stamp of a workload (with apiVersion and kind) in order, or takes it away, as admission does at its next
+   * update; undefined: it is in order, or its kind has none. Pure; knows nothing of namespaces.
+   */
+  readonly stampPatch: (object: KubeObject) => readonly unknown[] | undefined;
+}

@@ -1,0 +1,149 @@
+import {
+  ANNOTATION_COMPLETE_ACTION,
+  ANNOTATION_HOOKS,
+  ANNOTATION_STAMPED_FROM,
+  LABEL_APPLICATION,
+  WORKLOAD_KINDS,
+  parseHookAnnotations,
+  secretName,
+  type CompleteAction,
+  type Hook,
+} from '../contract/index.ts';
+import type { KubeObject, ObjectMeta } from '../kube/index.ts';
+import type { ApplicationKind, BoundWorkload } from './application.ts';
+import { applicationOf, CLAIMED, isPartOfKnownWorkload } from './member.ts';
+
+interface PodSpec {
+  readonly volumes?: readonly { readonly secret?: { readonly secretName?: string } }[];
+}
+
+/** What is read of a workload, whatever its kind. */
+export interface WorkloadObject extends KubeObject {
+  readonly spec?: PodSpec & {
+    readonly replicas?: number;
+    readonly suspend?: boolean;
+    readonly template?: { readonly metadata?: ObjectMeta; readonly spec?: PodSpec };
+  };
+  readonly status?: {
+    readonly replicas?: number;
+    readonly currentNumberScheduled?: number;
+    readonly phase?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
+}
+
+/** What a workload asks for with its annotations or those of its pod template. */
+export interface Asked {
+  readonly hooks: readonly Hook[];
+  readonly completeAction: CompleteAction;
+  readonly from: 'workload' | 'template';
+}
+
+/** A workload as the API server has it now. */
+export interface LiveWorkload {
+  readonly ref: BoundWorkload;
+  readonly resourceVersion: string;
+  readonly deleting: boolean;
+  /** What it asks for of this Application; undefined: nothing, or it belongs to another one. */
+  readonly asked: Asked | undefined;
+  /** Its annotations were put there for a hand-written Application. */
+  readonly claimed: boolean;
+  /** Part of a workload of another kind, which makes it again. */
+  readonly isPart: boolean;
+  /** The Application that its own label names; undefined: it has none. */
+  readonly ownLabel: string | undefined;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Scaled to zero, or suspended. */
+  readonly idle: boolean;
+  /** How a Job or a Pod ended by itself. */
+  readonly outcome: 'succeeded' | 'failed' | undefined;
+  /** Pods that it has now, as far as its kind counts them in a way that can be compared with labelled ones. */
+  readonly replicas: number | undefined;
+  /** False for a Job or Pod that refers to no Secret of this Application, which can never be changed; true for every other. */
+  readonly injected: boolean;
+  /** JSON Patch that brings its stamp in order; undefined: it is. */
+  readonly stampPatch: readonly unknown[] | undefined;
+}
+
+/** Reads from a workload what the plan asks about. Pure. */
+export function describeWorkload(
+  kind: ApplicationKind,
+  object: WorkloadObject,
+  application: string,
+  stampPatch: readonly unknown[] | undefined,
+): LiveWorkload {
+  const {
+    name = '',
+    uid = '',
+    resourceVersion = '',
+    deletionTimestamp,
+    annotations,
+    labels,
+  } = object.metadata;
+  const isPart = isPartOfKnownWorkload(kind, object.metadata);
+  return {
+    ref: { apiVersion: WORKLOAD_KINDS[kind].apiVersion, kind, name, uid },
+    resourceVersion,
+    deleting: deletionTimestamp !== undefined,
+    asked: isPart ? undefined : readAsked(kind, object, application),
+    claimed: annotations?.[ANNOTATION_STAMPED_FROM] === CLAIMED,
+    isPart,
+    ownLabel: labels?.[LABEL_APPLICATION],
+    annotations: annotations ?? {},
+    idle: isIdle(kind, object),
+    outcome: outcomeOf(kind, object),
+    replicas: replicasOf(kind, object),
+    injected: isInjected(kind, object, application),
+    stampPatch: isPart ? undefined : stampPatch,
+  };
+}
+
+function readAsked(kind: ApplicationKind, object: WorkloadObject, application: string): Asked | undefined {
+  const own = object.metadata.annotations ?? {};
+  if (own[ANNOTATION_HOOKS] === undefined) return askedByTemplate(object, application);
+  return applicationOf(kind, object.metadata) === application ? askedOf(own, 'workload') : undefined;
+}
+
+function askedByTemplate({ metadata, spec }: WorkloadObject, application: string): Asked | undefined {
+  const { labels, annotations } = spec?.template?.metadata ?? {};
+  if (labels?.[LABEL_APPLICATION] !== application || annotations?.[ANNOTATION_HOOKS] === undefined) {
+    return undefined;
+  }
+  // Copied from the workload, which has it no longer: that is a stamp to take away and no wish.
+  if (annotations[ANNOTATION_STAMPED_FROM] === 'workload') return undefined;
+  const action = metadata.annotations?.[ANNOTATION_COMPLETE_ACTION];
+  return askedOf(
+    action === undefined ? annotations : { ...annotations, [ANNOTATION_COMPLETE_ACTION]: action },
+    'template',
+  );
+}
+
+function askedOf(annotations: Readonly<Record<string, string>>, from: Asked['from']): Asked | undefined {
+  const { hooks, completeAction } = parseHookAnnotations(annotations);
+  return hooks.length === 0 ? undefined : { hooks, completeAction, from };
+}
+
+function isIdle(kind: ApplicationKind, { spec }: WorkloadObject): boolean {
+  if (kind === 'Job') return spec?.suspend === true;
+  return kind !== 'DaemonSet' && kind !== 'Pod' && (spec?.replicas ?? 1) === 0;
+}
+
+function outcomeOf(kind: ApplicationKind, { status }: WorkloadObject): LiveWorkload['outcome'] {
+  const holds = (type: string) =>
+    status?.conditions?.some((condition) => condition.type === type && condition.status === 'True') === true;
+  if (kind === 'Job') return holds('Complete') ? 'succeeded' : holds('Failed') ? 'failed' : undefined;
+  if (kind !== 'Pod') return undefined;
+  return status?.phase === 'Succeeded' ? 'succeeded' : status?.phase === 'Failed' ? 'failed' : undefined;
+}
+
+function replicasOf(kind: ApplicationKind, { status }: WorkloadObject): number | undefined {
+  if (kind === 'Job' || kind === 'Pod') return undefined;
+  return (kind === 'DaemonSet' ? status?.currentNumberScheduled : status?.replicas) ?? 0;
+}
+
+function isInjected(kind: ApplicationKind, { spec }: WorkloadObject, application: string): boolean {
+  if (kind !== 'Job' && kind !== 'Pod') return true;
+  const pod = kind === 'Job' ? spec?.template?.spec : spec;
+  const wanted = secretName(application);
+  return pod?.volumes?.some(({ secret }) => secret?.secretName === wanted) === true;
+}

@@ -1,0 +1,106 @@
+import {
+  ANNOTATION_CONTAINERS,
+  ANNOTATION_HOOKS,
+  ANNOTATION_STAMPED_FROM,
+  LABEL_APPLICATION,
+  WORKLOAD_KINDS,
+  applicationName,
+  isWorkloadKind,
+  parseHookAnnotations,
+  type CompleteAction,
+  type Hook,
+  type WorkloadKind,
+} from '../contract/index.ts';
+import type { KubeObject, ObjectMeta, OwnerReference } from '../kube/index.ts';
+import type { ApplicationKind } from './application.ts';
+
+/** What is kept of an annotated workload: flat and small, there may be ten thousand. */
+export interface Member {
+  readonly kind: ApplicationKind;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Name of the Application that it belongs to. */
+  readonly application: string;
+  /** Enabled hooks, in order, joined by commas. */
+  readonly hooks: string;
+  readonly containers: string | undefined;
+  readonly completeAction: CompleteAction;
+  /** Grows with each change of the spec, so that a change of the status alone is none. */
+  readonly generation: number;
+  readonly deleting: boolean;
+  /** Annotated by us, because a hand-written Application lists it. */
+  readonly claimed: boolean;
+  /** resourceVersion of a Job or Pod, whose end stands in its status; empty for others. */
+  readonly revision: string;
+}
+
+/** Value of `stamped-from` on a workload itself: a hand-written Application put the annotations there. */
+export const CLAIMED = 'application';
+
+/** An Application's name: a label value, part of a Secret's name and a URL segment. */
+const VALID_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+/**
+ * Keeps what matters of an annotated workload; undefined for one without hooks, one that is part of another workload (a Deployment's
+ * ReplicaSet carries its annotations too), and one whose label is no valid name, which admission refuses.
+ */
+export function projectMember(kind: ApplicationKind, object: KubeObject): Member | undefined {
+  const { name, namespace, uid, annotations, generation, deletionTimestamp } = object.metadata;
+  if (name === undefined || namespace === undefined || uid === undefined) return undefined;
+  if (annotations?.[ANNOTATION_HOOKS] === undefined || isPartOfKnownWorkload(kind, object.metadata)) {
+    return undefined;
+  }
+  const application = applicationOf(kind, object.metadata);
+  if (application === undefined) return undefined;
+  const request = parseHookAnnotations(annotations);
+  return {
+    kind,
+    namespace,
+    name,
+    uid,
+    application,
+    hooks: joinHooks(request.hooks),
+    containers: annotations[ANNOTATION_CONTAINERS],
+    completeAction: request.completeAction,
+    generation: generation ?? 0,
+    deleting: deletionTimestamp !== undefined,
+    claimed: annotations[ANNOTATION_STAMPED_FROM] === CLAIMED,
+    revision: kind === 'Job' || kind === 'Pod' ? (object.metadata.resourceVersion ?? '') : '',
+  };
+}
+
+/** The Application that a workload belongs to; undefined: its label is no valid name. */
+export function applicationOf(kind: WorkloadKind, metadata: ObjectMeta): string | undefined {
+  const label = metadata.labels?.[LABEL_APPLICATION];
+  if (label === undefined || label === '') return applicationName(kind, metadata.name ?? '');
+  return VALID_NAME.test(label) ? label : undefined;
+}
+
+/** True when its controller is a workload itself. A CronJob is no application, so its Jobs are parts of none. */
+export function isPartOfKnownWorkload(kind: WorkloadKind, metadata: ObjectMeta): boolean {
+  const owner = knownController(metadata);
+  return owner !== undefined && !(kind === 'Job' && owner.kind === 'CronJob');
+}
+
+/** The owner that controls the object, if it is of a kind that we know. */
+export function knownController(
+  metadata: ObjectMeta,
+): (OwnerReference & { readonly kind: WorkloadKind }) | undefined {
+  const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
+  if (owner === undefined || !isWorkloadKind(owner.kind)) return undefined;
+  const isSameGroup = groupOf(owner.apiVersion) === groupOf(WORKLOAD_KINDS[owner.kind].apiVersion);
+  return isSameGroup ? { ...owner, kind: owner.kind } : undefined;
+}
+
+// The four sets of hooks there are, so that ten thousand members share their text.
+const JOINED = ['', 'complete', 'shutdown', 'complete,shutdown'] as const;
+
+function joinHooks(hooks: readonly Hook[]): string {
+  const joined = hooks.join(',');
+  return JOINED.find((known) => known === joined) ?? joined;
+}
+
+function groupOf(apiVersion: string): string {
+  return apiVersion.slice(0, Math.max(0, apiVersion.indexOf('/')));
+}

@@ -1,0 +1,226 @@
+import { LABEL_APPLICATION, MANAGED_BY } from '../contract/index.ts';
+import { KubeApiError, isConflict, type ObjectRef } from '../kube/index.ts';
+import { createWorkloadActions } from './act-on-workload.ts';
+import { createToken, sha256 } from './application-secret.ts';
+import type { ApplicationView, PlannedEvent, Step } from './application-view.ts';
+import {
+  API_VERSION,
+  APPLICATIONS,
+  MANAGED_BY_LABEL,
+  type Application,
+  type ApplicationSpec,
+  type ApplicationStatus,
+} from './application.ts';
+import type { ReconcileDeps } from './controller-deps.ts';
+import { observeWorkloads } from './observe-workloads.ts';
+import { createSecretWriter } from './secret-writer.ts';
+
+/** What became of a step. */
+export type Outcome =
+  /** The plan goes on with this view. */
+  | { readonly then: 'plan'; readonly view: ApplicationView }
+  /** The rest can wait until others had their turn. */
+  | { readonly then: 'yield' };
+
+export interface StepDeps extends ReconcileDeps {
+  /** Told of each resourceVersion that this process wrote to an Application, so that the watch does not wake it for its own writes. */
+  readonly onOwnWrite: (resourceVersion: string) => void;
+}
+
+type Does<D extends Step['do']> = Extract<Step, { readonly do: D }>;
+
+/** Carries out one step. Throws what the API server says; a conflict means that the view is not what is there any more. */
+export async function performStep(
+  view: ApplicationView,
+  step: Exclude<Step, Does<'rest'>>,
+  deps: StepDeps,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { metrics } = deps;
+  const secrets = createSecretWriter({ client: deps.client, caBundle: () => deps.trustBundle.pem() });
+  const workloads = createWorkloadActions(deps.client, view.namespace, signal);
+  const stale: Outcome = { then: 'plan', view: { ...view, live: undefined } };
+  const withApp = (application: Application, live = view.live): Outcome => ({
+    then: 'plan',
+    view: { ...view, application, live },
+  });
+
+  switch (step.do) {
+    case 'observe': {
+      const [found, secret] = await Promise.all([
+        observeWorkloads(view, deps, signal),
+        view.application === undefined
+          ? ({ state: 'absent' } as const)
+          : secrets.read(view.application, signal),
+      ]);
+      return { then: 'plan', view: { ...view, live: { workloads: found, secret } } };
+    }
+    case 'create': {
+      const application = await createApplication(view, step.spec, deps, signal);
+      metrics.action('application-created');
+      return withApp(application, undefined);
+    }
+    case 'update-spec':
+      return withApp(await replaceSpec(appOf(view), step.spec, deps, signal));
+    case 'write-status':
+      return withApp(await replaceStatus(appOf(view), step.status, deps, signal));
+    case 'issue-token': {
+      const token = createToken(deps.randomBytes);
+      // The hash first: whoever holds a token is known, whatever happens between these two writes.
+      const status = { ...step.status, tokenSha256: sha256(token) };
+      const application = await replaceStatus(appOf(view), status, deps, signal);
+      await secrets.writeToken(application, token, signal);
+      metrics.action(step.why === 'repair' ? 'secret-repaired' : 'secret-written');
+      return { then: 'yield' };
+    }
+    case 'write-secret':
+      await secrets.bringInOrder(appOf(view), signal);
+      metrics.action('secret-updated');
+      return stale;
+    case 'delete-secret':
+      await secrets.remove(appOf(view), step.uid, signal);
+      metrics.action('secret-deleted');
+      return stale;
+    case 'claim':
+      await workloads.claim(step.workload, view.name, step.hooks, step.completeAction);
+      return { then: 'plan', view: { ...tried(view, step.workload.ref.uid), live: undefined } };
+    case 'release':
+      await workloads.release(step.workload);
+      return stale;
+    case 'repair-stamp':
+      return repairStamp(view, step, deps, () => workloads.repairStamp(step.workload));
+    case 'delete-workload':
+      if (await workloads.delete(step.workload)) acted(view, 'delete', deps);
+      return stale;
+    case 'scale-workload':
+      await workloads.scaleToZero(step.workload);
+      acted(view, 'scale-to-zero', deps);
+      return stale;
+    case 'delete-application': {
+      const { uid } = appOf(view).metadata;
+      await deps.client.delete(refOf(view), { uid, propagationPolicy: 'Background', signal });
+      metrics.action('application-deleted');
+      return {
+        then: 'plan',
+        view: { ...view, application: undefined, members: [], pods: [], live: undefined },
+      };
+    }
+  }
+}
+
+/** Records what a step did, for the Application and for the workloads that it concerns. */
+export function recordEvents(
+  app: Application | undefined,
+  namespace: string,
+  planned: readonly PlannedEvent[],
+  deps: Pick<ReconcileDeps, 'events'>,
+): void {
+  for (const { workloads, ...event } of planned) {
+    if (app !== undefined) {
+      const { name, uid } = app.metadata;
+      deps.events.record({
+        ...event,
+        regarding: { apiVersion: API_VERSION, kind: 'Application', name, namespace, uid },
+      });
+    }
+    for (const { apiVersion, kind, name, uid } of workloads) {
+      deps.events.record({ ...event, regarding: { apiVersion, kind, name, namespace, uid } });
+    }
+  }
+}
+
+export function refOf(view: Pick<ApplicationView, 'namespace' | 'name'>): ObjectRef {
+  return { resource: APPLICATIONS, namespace: view.namespace, name: view.name };
+}
+
+async function createApplication(
+  view: ApplicationView,
+  spec: ApplicationSpec,
+  deps: StepDeps,
+  signal: AbortSignal,
+): Promise<Application> {
+  const object = {
+    apiVersion: API_VERSION,
+    kind: 'Application',
+    metadata: {
+      name: view.name,
+      namespace: view.namespace,
+      labels: { [MANAGED_BY_LABEL]: MANAGED_BY, [LABEL_APPLICATION]: view.name },
+    },
+    spec,
+  };
+  const created = await deps.client.create<Application>(APPLICATIONS, view.namespace, object, { signal });
+  deps.onOwnWrite(created.metadata.resourceVersion ?? '');
+  return created;
+}
+
+async function replaceSpec(
+  app: Application,
+  spec: ApplicationSpec,
+  deps: StepDeps,
+  signal: AbortSignal,
+): Promise<Application> {
+  const ref = refOf(app.metadata);
+  const written = await deps.client.replace<Application>(ref, { ...app, spec }, { signal });
+  deps.onOwnWrite(written.metadata.resourceVersion ?? '');
+  return written;
+}
+
+/** Carries the resourceVersion that was read: a signal that came in between is never overwritten, but leads to a conflict. */
+async function replaceStatus(
+  app: Application,
+  status: ApplicationStatus,
+  deps: StepDeps,
+  signal: AbortSignal,
+): Promise<Application> {
+  const ref: ObjectRef = { ...refOf(app.metadata), subresource: 'status' };
+  const written = await deps.client.replace<Application>(ref, { ...app, status }, { signal });
+  deps.onOwnWrite(written.metadata.resourceVersion ?? '');
+  return written;
+}
+
+/** What a policy or a quota refuses is said in the status and tried again at the next look, and holds up nothing else. */
+async function repairStamp(
+  view: ApplicationView,
+  step: Does<'repair-stamp'>,
+  deps: StepDeps,
+  patch: () => Promise<void>,
+): Promise<Outcome> {
+  const { kind, name, uid } = step.workload.ref;
+  try {
+    await patch();
+    deps.metrics.action('stamp-repaired');
+  } catch (error) {
+    if (
+      !(error instanceof KubeApiError) ||
+      isConflict(error) ||
+      error.status >= 500 ||
+      error.status === 404
+    ) {
+      throw error;
+    }
+    deps.logger.warn('a stamp could not be repaired', {
+      namespace: view.namespace,
+      kind,
+      name,
+      error: error.message,
+    });
+  }
+  return { then: 'plan', view: { ...tried(view, uid), live: undefined } };
+}
+
+function acted(view: ApplicationView, action: string, { metrics, now }: StepDeps): void {
+  metrics.action(action);
+  const receivedAt = Date.parse(view.application?.status?.signals?.complete?.receivedAt ?? '');
+  if (Number.isFinite(receivedAt)) metrics.signalToAction(action, Math.max(0, now() - receivedAt) / 1000);
+}
+
+function tried(view: ApplicationView, uid: string): ApplicationView {
+  return { ...view, tried: new Set([...view.tried, uid]) };
+}
+
+function appOf(view: ApplicationView): Application {
+  if (view.application === undefined)
+    throw new Error(`the plan for ${view.name} needs an Application that is not there`);
+  return view.application;
+}

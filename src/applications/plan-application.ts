@@ -1,0 +1,84 @@
+import { isManaged, type Application } from './application.ts';
+import type { ApplicationView, Step } from './application-view.ts';
+import { planClaims } from './plan-claims.ts';
+import { planCompletion } from './plan-completion.ts';
+import { planAnew, planGone, planOff } from './plan-endings.ts';
+import { planSecret, planSpec, planStamps, planStatus } from './plan-upkeep.ts';
+import { firstStatus } from './plan-token.ts';
+import { actionWarnings, hooksEnabled } from './planned-events.ts';
+import { buildSituation, type PlanTime, type Situation } from './situation.ts';
+import { refsOf, specOf, unionOf, wishOf } from './wish.ts';
+
+/** In order; the first that has something to do says what. Each is safe to repeat and none depends on what happened before. */
+const RULES: readonly ((situation: Situation) => Step | undefined)[] = [
+  planClaims,
+  planOff,
+  planGone,
+  planAnew,
+  planSpec,
+  planCompletion,
+  planSecret,
+  planStamps,
+  planStatus,
+];
+
+/**
+ * The next step for one Application: a pure function of what is, never of what happened. The caller carries the step out, brings the view up
+ * to date and asks again until it says `rest`. A step that the API server refuses for a conflict is followed by a fresh view.
+ *
+ * What holds for every sequence of views: a workload is deleted or scaled only while a complete signal is stored, the hook is on, and its
+ * UID is one that the token of that signal spoke of; an Application is deleted only when none of its workloads is there, or its hooks are off
+ * and no pod needs its Secret.
+ */
+export function planApplication(view: ApplicationView, time: PlanTime): Step {
+  const { application: app, live } = view;
+  // What is left goes with its namespace; nothing can be created there any more.
+  if (view.namespaceState === 'terminating') return { do: 'rest' };
+  if (app === undefined) return planAbsent(view);
+  if (app.metadata.deletionTimestamp !== undefined) return { do: 'rest' };
+  if (live === undefined) return planFirstToken(view, app, time) ?? { do: 'observe' };
+
+  const situation = buildSituation(view, app, live, time);
+  for (const rule of RULES) {
+    const step = rule(situation);
+    if (step !== undefined) return step;
+  }
+  return { do: 'rest' };
+}
+
+/** No Application: one is made for whoever asks for hooks. */
+function planAbsent(view: ApplicationView): Step {
+  if (view.members.length === 0 && view.pods.length === 0) return { do: 'rest' };
+  const asking = view.live?.workloads.filter(({ asked, claimed }) => asked !== undefined && !claimed);
+  const wishes = asking ?? view.members.filter(({ claimed }) => !claimed).map(wishOf);
+  const claimed = view.live?.workloads.find(
+    (workload) => workload.claimed && workload.ownLabel === view.name,
+  );
+  if (claimed !== undefined) return { do: 'release', workload: claimed };
+  const spec = specOf(wishes);
+  if (view.namespaceState === 'enabled' && spec.hooks.length > 0) {
+    return { do: 'create', spec, events: actionWarnings(wishes) };
+  }
+  // A template alone may ask, which metadata does not show; a claim may be left over.
+  const mayBeMore = view.namespaceState === 'enabled' || view.members.some((member) => member.claimed);
+  return view.live === undefined && mayBeMore ? { do: 'observe' } : { do: 'rest' };
+}
+
+/**
+ * A fresh Application gets its token at once, without reading anything more: the kubelet waits for the Secret. That the watch cache
+ * may be behind does no harm: a token bound to a workload that is gone is replaced in the next pass.
+ */
+function planFirstToken(view: ApplicationView, app: Application, time: PlanTime): Step | undefined {
+  const status = app.status ?? {};
+  const isFresh = Object.keys(status).length === 0;
+  if (!isFresh || !isManaged(app) || view.namespaceState !== 'enabled') return undefined;
+  const wishes = view.members.filter(({ claimed, hooks }) => !claimed && hooks !== '').map(wishOf);
+  if (wishes.length === 0) return undefined;
+  const workloads = refsOf(wishes);
+  return {
+    do: 'issue-token',
+    why: 'first',
+    status: firstStatus({ app, status, now: time.now }, workloads, view.caBundleSha256),
+    events: [hooksEnabled(view.name, unionOf(wishes).hooks, workloads)],
+  };
+}

@@ -1,0 +1,85 @@
+import { secretName } from '../contract/index.ts';
+import type { ApplicationStatus, BoundWorkload } from './application.ts';
+import type { PlannedEvent, Step } from './application-view.ts';
+import { nextStatus, statusStep, timestamp, type ConditionChange } from './next-status.ts';
+import { foreignSecret } from './planned-events.ts';
+import type { Situation } from './situation.ts';
+import { refsOf } from './wish.ts';
+
+/** The status to which a new token's hash is added. Nothing of an earlier life is kept: no signal, no end. */
+export function firstStatus(
+  situation: Pick<Situation, 'app' | 'status' | 'now'>,
+  workloads: readonly BoundWorkload[],
+  caBundleSha256: string,
+): ApplicationStatus {
+  const { app, now } = situation;
+  const beingWritten: ConditionChange = {
+    type: 'SecretReady',
+    status: 'False',
+    reason: 'BeingWritten',
+    message: `the Secret ${secretName(app.metadata.name)} is being written`,
+  };
+  return nextStatus(
+    { app, status: {}, now },
+    { phase: 'Pending', workloads: [...workloads], caBundleSha256 },
+    [beingWritten],
+  );
+}
+
+/** A token for an application that begins, or begins anew, bound to the workloads that make it up now. */
+export function issueForNewLife(
+  s: Situation,
+  why: 'first' | 'anew',
+  events: readonly PlannedEvent[],
+): Step | undefined {
+  if (s.live.secret.state === 'foreign') return refuseForeignSecret(s);
+  const fresh = firstStatus(s, refsOf(s.asking), s.view.caBundleSha256);
+  // A pod that came before may have read the Secret of the former life.
+  const mayHoldOldToken = s.live.secret.state === 'ours' && s.podCount > 0;
+  const status = mayHoldOldToken ? { ...fresh, tokenRenewedAt: timestamp(s.now) } : fresh;
+  return { do: 'issue-token', why, status, events };
+}
+
+/** A token in place of one that was lost; signals and workloads stay. Pods that run hold the void one. */
+export function issueForRepair(s: Situation, events: readonly PlannedEvent[]): Step {
+  const status = nextStatus(s, {
+    caBundleSha256: s.view.caBundleSha256,
+    ...(s.podCount > 0 && wasReady(s) ? { tokenRenewedAt: timestamp(s.now) } : {}),
+  });
+  return { do: 'issue-token', why: 'repair', status, events };
+}
+
+/** Without a Secret of ours there is no token. */
+export function refuseForeignSecret(s: Situation): Step | undefined {
+  const name = s.app.metadata.name;
+  const event = foreignSecret(name, refsOf(s.asking));
+  const next = nextStatus(s, { phase: 'Degraded', tokenSha256: undefined }, [
+    { type: 'SecretReady', status: 'False', reason: event.reason, message: event.note },
+  ]);
+  return statusStep(s, next, [event]);
+}
+
+/** The Secret was there before: it was not merely a crash between hash and Secret. */
+export function wasReady({ status }: Pick<Situation, 'status'>): boolean {
+  return (
+    status.conditions?.some(({ type, status: value }) => type === 'SecretReady' && value === 'True') === true
+  );
+}
+
+/** After the end, when the last pod has gone, the token is void and the Secret goes: a namesake's pods then wait for their own. */
+export function planRetirement(s: Situation): Step | undefined {
+  if (s.podCount > 0) return undefined;
+  if (s.status.tokenSha256 !== undefined) {
+    const next = nextStatus(s, { tokenSha256: undefined, tokenRenewedAt: undefined }, [
+      {
+        type: 'SecretReady',
+        status: 'False',
+        reason: 'Retired',
+        message: 'the application has come to its end; its token is void',
+      },
+    ]);
+    return statusStep(s, next);
+  }
+  const { secret } = s.live;
+  return secret.state === 'ours' ? { do: 'delete-secret', uid: secret.uid } : undefined;
+}

@@ -1,0 +1,167 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Step } from './application-view.ts';
+import type { ApplicationStatus, Phase } from './application.ts';
+import type { LiveWorkload } from './live-workload.ts';
+import { nextStatus, statusStep, type ConditionChange } from './next-status.ts';
+import {
+  issueForNewLife,
+  issueForRepair,
+  planRetirement,
+  refuseForeignSecret,
+  wasReady,
+} from './plan-token.ts';
+import { checkPods, podsEvent } from './pods-injected.ts';
+import {
+  actionWarnings,
+  hooksEnabled,
+  notInjected,
+  secretRepaired,
+  secretUpdated,
+  stampRepaired,
+} from './planned-events.ts';
+import type { Situation } from './situation.ts';
+import { refsOf, specOf } from './wish.ts';
+
+/** What no watch shows is looked at this often: a template that asks by itself, a Secret that stands in the way. */
+const UNWATCHED_CHECK_MS = 60_000;
+
+/** The spec of an Application that was made from annotations follows them. */
+export function planSpec(s: Situation): Step | undefined {
+  if (!s.managed) return undefined;
+  const spec = specOf(s.asking);
+  if (isDeepStrictEqual(spec, s.app.spec)) return undefined;
+  return { do: 'update-spec', spec, events: actionWarnings(s.asking) };
+}
+
+/** Token, hash and Secret belong together; whatever was changed by hand is made good. */
+export function planSecret(s: Situation): Step | undefined {
+  const { status, live } = s;
+  if (live.secret.state === 'foreign') return refuseForeignSecret(s);
+  const isScaledDown = status.finishedAt !== undefined && s.asking.every(({ idle }) => idle);
+  if (isScaledDown) return planRetirement(s);
+  const refs = refsOf(s.asking);
+  const name = s.app.metadata.name;
+  if (status.tokenSha256 === undefined) {
+    return s.asking.every(({ deleting }) => deleting)
+      ? undefined
+      : issueForNewLife(s, 'first', [hooksEnabled(name, s.hooks, refs)]);
+  }
+  if (live.secret.state === 'absent' || live.secret.tokenSha256 !== status.tokenSha256) {
+    // A crash between the hash and the Secret is nothing that a person has to hear of.
+    return issueForRepair(s, wasReady(s) ? [secretRepaired(name, s.podCount, refs)] : []);
+  }
+  return live.secret.inOrder ? undefined : { do: 'write-secret', events: [secretUpdated(name)] };
+}
+
+/** A workload that was annotated, or lost its annotation, while the admission webhook was away. */
+export function planStamps(s: Situation, workloads: readonly LiveWorkload[] = s.asking): Step | undefined {
+  const workload = workloads.find(
+    (candidate) => lacksStamp(candidate) && !s.view.tried.has(candidate.ref.uid),
+  );
+  return (
+    workload && {
+      do: 'repair-stamp',
+      workload,
+      events: [stampRepaired(workload.ref, workload.asked !== undefined)],
+    }
+  );
+}
+
+/** Says in the status how things are; then there is nothing to do until something changes. */
+export function planStatus(s: Situation): Step {
+  // Its status says so already; a Secret cannot be watched.
+  if (s.live.secret.state === 'foreign') return { do: 'rest', until: s.now + UNWATCHED_CHECK_MS };
+  const pods = checkPods(s);
+  const conditions = [secretCondition(s), stampCondition(s), pods.condition, ...awaiting(s)];
+  const next = nextStatus(
+    s,
+    {
+      phase: phaseOf(s),
+      caBundleSha256: s.view.caBundleSha256,
+      workloads: mayBind(s) ? refsOf(s.asking) : s.status.workloads,
+      signals: signalsOf(s),
+      tokenRenewedAt: pods.condition.reason === 'TokenRenewed' ? s.status.tokenRenewedAt : undefined,
+    },
+    conditions,
+    s.hooks.includes('complete') || s.status.finishedAt !== undefined ? [] : ['Completed'],
+  );
+  const lacking = s.asking.filter(({ injected }) => !injected).map(({ ref }) => ref);
+  const wasStamped = !s.status.conditions?.some(
+    ({ type, status }) => type === 'Stamped' && status === 'False',
+  );
+  const written = statusStep(s, next, wasStamped ? lacking.map(notInjected) : []);
+  if (written !== undefined) return written;
+  const byTemplate = s.asking.some(({ asked }) => asked?.from === 'template');
+  const until = pods.checkAgainAt ?? (byTemplate ? s.now + UNWATCHED_CHECK_MS : undefined);
+  const events = podsEvent(s, pods);
+  return {
+    do: 'rest',
+    ...(until === undefined ? {} : { until }),
+    ...(events.length === 0 ? {} : { events }),
+  };
+}
+
+function lacksStamp(workload: LiveWorkload): boolean {
+  return workload.stampPatch !== undefined && !workload.deleting;
+}
+
+/** While a signal waits to be carried out, nobody joins: it was not said of them. */
+function mayBind({ status }: Situation): boolean {
+  return status.signals?.complete === undefined || status.finishedAt !== undefined;
+}
+
+/** A signal of a hook that is off is forgotten, so that switching the hook on again does not bring it back. */
+function signalsOf({ status, hooks }: Situation): ApplicationStatus['signals'] {
+  const { complete, shutdown } = status.signals ?? {};
+  const kept = {
+    ...(complete !== undefined && hooks.includes('complete') ? { complete } : {}),
+    ...(shutdown !== undefined && hooks.includes('shutdown') ? { shutdown } : {}),
+  };
+  return Object.keys(kept).length > 0 ? kept : undefined;
+}
+
+function phaseOf(s: Situation): Phase {
+  if (s.status.finishedAt !== undefined) return s.status.phase ?? 'Completed';
+  if (s.asking.every(({ deleting }) => deleting)) return 'Deleting';
+  return s.asking.some((workload) => !workload.injected || lacksStamp(workload)) ? 'Degraded' : 'Running';
+}
+
+function secretCondition({ status }: Situation): ConditionChange {
+  return status.tokenSha256 === undefined
+    ? {
+        type: 'SecretReady',
+        status: 'False',
+        reason: 'Retired',
+        message: 'the application has come to its end; its token is void',
+      }
+    : {
+        type: 'SecretReady',
+        status: 'True',
+        reason: 'TokenIssued',
+        message: 'token and CA bundle are in the Secret',
+      };
+}
+
+function stampCondition(s: Situation): ConditionChange {
+  const namesOf = (workloads: readonly LiveWorkload[]) =>
+    workloads.map(({ ref }) => `${ref.kind} ${ref.name}`).join(', ');
+  const fixed = s.asking.filter(({ injected }) => !injected);
+  const type = 'Stamped';
+  if (fixed.length > 0) {
+    const message = `created without hooks and cannot be changed, delete and create again: ${namesOf(fixed)}`;
+    return { type, status: 'False', reason: 'NotInjected', message };
+  }
+  const lacking = s.asking.filter(lacksStamp);
+  if (lacking.length > 0) {
+    const message = `the pod template could not be brought in order: ${namesOf(lacking)}`;
+    return { type, status: 'False', reason: 'StampNotRepaired', message };
+  }
+  return { type, status: 'True', reason: 'Stamped', message: 'the pod templates carry what is asked for' };
+}
+
+function awaiting({ status, hooks }: Situation): ConditionChange[] {
+  if (status.finishedAt !== undefined || !hooks.includes('complete')) return [];
+  if (status.signals?.complete !== undefined) return [];
+  const message = 'the application has not said that it is complete';
+  return [{ type: 'Completed', status: 'False', reason: 'AwaitingSignal', message }];
+}

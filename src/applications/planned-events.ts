@@ -1,0 +1,111 @@
+import { ANNOTATION_COMPLETE_ACTION, secretName, type Hook } from '../contract/index.ts';
+import { UNSCALABLE_KINDS, type BoundWorkload } from './application.ts';
+import type { PlannedEvent } from './application-view.ts';
+import type { Wish } from './wish.ts';
+
+type Refs = readonly BoundWorkload[];
+
+function normal(reason: string, action: string, note: string, workloads: Refs = []): PlannedEvent {
+  return { type: 'Normal', reason, action, note, workloads };
+}
+
+function warning(reason: string, action: string, note: string, workloads: Refs = []): PlannedEvent {
+  return { type: 'Warning', reason, action, note, workloads };
+}
+
+export function hooksEnabled(name: string, hooks: readonly Hook[], workloads: Refs): PlannedEvent {
+  const note = `Application ${name}: hooks ${hooks.join(', ')} are on; token and CA bundle are in the Secret ${secretName(name)}`;
+  return normal('HooksEnabled', 'IssueToken', note, workloads);
+}
+
+export function startedAnew(name: string, workloads: Refs): PlannedEvent {
+  const note = `Application ${name} starts anew with a new token; earlier signals are forgotten`;
+  return normal('StartedAnew', 'IssueToken', note, workloads);
+}
+
+export function hooksDisabled(name: string, why: string, workloads: Refs): PlannedEvent {
+  return normal('HooksDisabled', 'RevokeToken', `Application ${name}: ${why}; its token is void`, workloads);
+}
+
+export function secretRepaired(name: string, runningPods: number, workloads: Refs): PlannedEvent {
+  const restart =
+    runningPods > 0
+      ? `; ${runningPods} pods that started before hold a void token and have to be restarted`
+      : '';
+  const note = `the Secret ${secretName(name)} was deleted or changed and has a new token${restart}`;
+  return warning('SecretRepaired', 'IssueToken', note, workloads);
+}
+
+export function secretUpdated(name: string): PlannedEvent {
+  return normal(
+    'SecretUpdated',
+    'WriteSecret',
+    `CA bundle and metadata of the Secret ${secretName(name)} were brought in order`,
+  );
+}
+
+export function completeReceived(name: string, workloads: Refs): PlannedEvent {
+  return normal('CompleteReceived', 'Complete', `Application ${name} says that it is complete`, workloads);
+}
+
+export function deletedByCompleteHook(workload: BoundWorkload): PlannedEvent {
+  const note = `${workload.kind} ${workload.name} was deleted because its application said that it is complete`;
+  return normal('DeletedByCompleteHook', 'Delete', note, [workload]);
+}
+
+export function scaledToZero(workload: BoundWorkload): PlannedEvent {
+  const how = workload.kind === 'Job' ? 'suspended' : 'scaled to zero';
+  const note = `${workload.kind} ${workload.name} was ${how} because its application said that it is complete`;
+  return normal('ScaledToZero', 'Scale', note, [workload]);
+}
+
+export function finished(reason: string, note: string, workloads: Refs): PlannedEvent {
+  return normal(reason, 'Finish', note, workloads);
+}
+
+export function failed(reason: string, note: string): PlannedEvent {
+  return warning(reason, 'Finish', note);
+}
+
+export function stampRepaired(workload: BoundWorkload, added: boolean): PlannedEvent {
+  const note = added
+    ? `the pod template of ${workload.kind} ${workload.name} lacked what its annotations ask for; it was added`
+    : `the pod template of ${workload.kind} ${workload.name} still had hooks that its annotations no longer ask for; they were removed`;
+  return normal(added ? 'StampRepaired' : 'StampRemoved', 'PatchTemplate', note, [workload]);
+}
+
+export function notInjected(workload: BoundWorkload): PlannedEvent {
+  const note =
+    `${workload.kind} ${workload.name} was created without hooks (the admission webhook was not asked) and cannot be changed; ` +
+    'delete it and create it again';
+  return warning('NotInjected', 'CheckInjection', note, [workload]);
+}
+
+export function podsNotInjected(reason: string, message: string, workloads: Refs): PlannedEvent {
+  return warning(reason, 'CheckPods', message, workloads);
+}
+
+export function foreignSecret(name: string, workloads: Refs): PlannedEvent {
+  const note =
+    `there is a Secret ${secretName(name)} that krake-hooks did not make; rename or delete it, ` +
+    'so that the one with the token can be written';
+  return warning('ForeignSecret', 'WriteSecret', note, workloads);
+}
+
+/** What a group asks for and cannot have. */
+export function actionWarnings(wishes: readonly Wish[]): PlannedEvent[] {
+  const actions = new Set(wishes.flatMap(({ asked }) => (asked === undefined ? [] : [asked.completeAction])));
+  const refs = wishes.map(({ ref }) => ref);
+  const events: PlannedEvent[] = [];
+  if (actions.size > 1) {
+    const note = `the workloads of this application ask for different complete actions (${[...actions].join(', ')}); the mildest is used`;
+    events.push(warning('CompleteActionsDiffer', 'ReadAnnotations', note, refs));
+  }
+  const unscalable = refs.filter(({ kind }) => UNSCALABLE_KINDS.includes(kind));
+  if (actions.has('scale-to-zero') && !actions.has('none') && unscalable.length > 0) {
+    const kinds = [...new Set(unscalable.map(({ kind }) => kind))].join(' and ');
+    const note = `${ANNOTATION_COMPLETE_ACTION}: a ${kinds} has no replicas to scale to zero; "none" is used, choose "delete" or "none"`;
+    events.push(warning('ScaleToZeroImpossible', 'ReadAnnotations', note, unscalable));
+  }
+  return events;
+}

@@ -1,0 +1,110 @@
+import { KubeApiError, isConflict, isNotFound, type ProcessResult } from '../kube/index.ts';
+import type { ApplicationView, Step } from './application-view.ts';
+import type { Application } from './application.ts';
+import { performStep, recordEvents, refOf, type StepDeps } from './perform-step.ts';
+import { planApplication } from './plan-application.ts';
+
+/** What the watch caches know of one Application. */
+export interface CachedView extends Pick<
+  ApplicationView,
+  'namespace' | 'name' | 'namespaceState' | 'members' | 'pods' | 'caBundleSha256'
+> {
+  /** Whether the watch cache has it; if not, it is not read either. */
+  readonly exists: boolean;
+}
+
+export interface ReconcileApplicationDeps extends StepDeps {
+  readonly view: (key: string) => CachedView;
+}
+
+export interface ReconcileOptions {
+  readonly finishedTtlMs: number;
+  readonly resyncIntervalMs: number;
+}
+
+/** More steps than any way through the plan has; beyond that something writes against us, which backoff has to calm. */
+const MAX_STEPS = 40;
+const MAX_CONFLICTS = 6;
+
+/**
+ * Brings one Application in order: plans a step from what is, carries it out, plans again. Stopping anywhere is harmless, as is
+ * doing it twice. Throws when the API server refuses or is away; the work queue tries again.
+ */
+export async function reconcileApplication(
+  key: string,
+  deps: ReconcileApplicationDeps,
+  options: ReconcileOptions,
+  signal: AbortSignal,
+): Promise<ProcessResult> {
+  const cached = deps.view(key);
+  let view: ApplicationView = {
+    ...cached,
+    application: cached.exists ? await deps.client.get<Application>(refOf(cached), { signal }) : undefined,
+    live: undefined,
+    tried: new Set(),
+  };
+  let conflicts = 0;
+  for (let count = 0; count < MAX_STEPS; count++) {
+    signal.throwIfAborted();
+    const { finishedTtlMs } = options;
+    const step = planApplication(view, { now: deps.now(), finishedTtlMs });
+    if (step.do === 'rest') {
+      recordEvents(view.application, view.namespace, step.events ?? [], deps);
+      return restFor(step, view, deps.now(), options);
+    }
+    try {
+      const outcome = await performStep(view, step, deps, signal);
+      report(view, step, outcome.then === 'plan' ? outcome.view.application : view.application, deps);
+      if (outcome.then === 'yield') return { requeueAfterMs: 0 };
+      view = outcome.view;
+    } catch (error) {
+      conflicts += 1;
+      if (!isOutdated(error) || conflicts > MAX_CONFLICTS) throw error;
+      const application = await deps.client.get<Application>(refOf(view), { signal });
+      // Caches may have learnt more by now.
+      const { members, pods, namespaceState } = deps.view(key);
+      view = { ...view, members, pods, namespaceState, application, live: undefined };
+    }
+  }
+  throw new Error(
+    'the application does not come to rest: something changes it as fast as it is brought in order',
+  );
+}
+
+/** A conflict, a test of a JSON Patch that does not hold, an object that is gone: what was planned upon is not so any more. */
+function isOutdated(error: unknown): boolean {
+  return isConflict(error) || isNotFound(error) || (error instanceof KubeApiError && error.status === 422);
+}
+
+/** Without an Application and without anybody who asks for one, nothing is to be looked at again. */
+function restFor(
+  step: Extract<Step, { do: 'rest' }>,
+  view: ApplicationView,
+  now: number,
+  { resyncIntervalMs }: ReconcileOptions,
+): ProcessResult {
+  if (view.application === undefined && view.members.length === 0) return {};
+  if (step.until === undefined) return { requeueAfterMs: resyncIntervalMs };
+  return { requeueAfterMs: Math.max(0, Math.min(step.until - now, resyncIntervalMs)) };
+}
+
+/** One line and the Events for each decision that was carried out. */
+function report(
+  view: ApplicationView,
+  step: Exclude<Step, { do: 'rest' }>,
+  app: Application | undefined,
+  deps: StepDeps,
+): void {
+  if (step.do === 'observe') return;
+  const events = 'events' in step ? step.events : [];
+  recordEvents(app ?? view.application, view.namespace, events, deps);
+  deps.logger.info('application step', {
+    step: step.do,
+    namespace: view.namespace,
+    application: view.name,
+    uid: app?.metadata.uid ?? view.application?.metadata.uid,
+    ...('status' in step ? { phase: step.status.phase } : {}),
+    ...('workload' in step ? { kind: step.workload.ref.kind, workload: step.workload.ref.name } : {}),
+    reasons: events.map(({ reason }) => reason),
+  });
+}

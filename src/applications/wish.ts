@@ -1,0 +1,56 @@
+import { HOOKS, WORKLOAD_KINDS, type CompleteAction, type Hook } from '../contract/index.ts';
+import { MAX_WORKLOADS, UNSCALABLE_KINDS, type ApplicationSpec, type BoundWorkload } from './application.ts';
+import type { LiveWorkload } from './live-workload.ts';
+import type { Member } from './member.ts';
+
+/** One workload and what it asks for, read live or from a watch cache. */
+export type Wish = Pick<LiveWorkload, 'asked' | 'ref'>;
+
+export interface Union {
+  readonly hooks: Hook[];
+  readonly completeAction: CompleteAction;
+}
+
+/** What a workload asks for as the watch cache knows it. */
+export function wishOf(member: Member): Wish {
+  const { kind, name, uid, completeAction } = member;
+  const words = member.hooks.split(',');
+  const hooks = HOOKS.filter((hook) => words.includes(hook));
+  return {
+    ref: { apiVersion: WORKLOAD_KINDS[kind].apiVersion, kind, name, uid },
+    asked: hooks.length === 0 ? undefined : { hooks, completeAction, from: 'workload' },
+  };
+}
+
+/**
+ * What several workloads together ask for: all their hooks, and of different actions the mildest, which can be taken back. Scaling what has
+ * no replicas is `none`.
+ */
+export function unionOf(wishes: readonly Wish[]): Union {
+  const asked = wishes.flatMap((wish) => (wish.asked === undefined ? [] : [wish.asked]));
+  const hooks = HOOKS.filter((hook) => asked.some((request) => request.hooks.includes(hook)));
+  const actions = new Set(asked.map(({ completeAction }) => completeAction));
+  const mildest =
+    (['none', 'scale-to-zero', 'delete'] as const).find((action) => actions.has(action)) ?? 'delete';
+  const isPossible =
+    mildest !== 'scale-to-zero' || !wishes.some(({ ref }) => UNSCALABLE_KINDS.includes(ref.kind));
+  return { hooks, completeAction: isPossible ? mildest : 'none' };
+}
+
+/** The spec of an Application that follows annotations. Without UIDs: those that were found stand in the status. */
+export function specOf(wishes: readonly Wish[]): ApplicationSpec {
+  const workloads = refsOf(wishes).map(({ apiVersion, kind, name }) => ({ apiVersion, kind, name }));
+  return { workloads, ...unionOf(wishes), completeWhen: 'any' };
+}
+
+/** References in a fixed order, no more than an Application holds. */
+export function refsOf(wishes: readonly Wish[]): BoundWorkload[] {
+  return wishes
+    .map(({ ref }) => ref)
+    .sort((a, b) => compare(a.kind, b.kind) || compare(a.name, b.name))
+    .slice(0, MAX_WORKLOADS);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
