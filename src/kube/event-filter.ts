@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { RecordedEvent } from './event-recorder.ts';
 
 /** Decides which Events are worth writing; remembers a bounded number of what it has let through. */
@@ -18,7 +19,9 @@ export function createEventFilter(): EventFilter {
 
   return {
     admits: ({ regarding: { uid }, type, reason, note }, nowMs) => {
-      const key = JSON.stringify([uid, type, reason, note]);
+      const key = createHash('sha256')
+        .update(JSON.stringify([uid, type, reason, note]))
+        .digest('base64');
       const before = writtenAt.get(key);
       if (before !== undefined && nowMs - before < SAME_EVENT_MS) return false;
 

@@ -3,7 +3,7 @@ import type { Logger } from '../observability/index.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { createEventFilter } from './event-filter.ts';
 import type { KubeClient } from './kube-client.ts';
-import { microTime } from './lease-spec.ts';
+import { microTime } from './micro-time.ts';
 
 /** The object that an Event is about. */
 export interface Regarding {

@@ -1,3 +1,5 @@
+import { microTime } from './micro-time.ts';
+
 /** The spec of a coordination.k8s.io/v1 Lease. */
 export interface LeaseSpec {
   readonly holderIdentity?: string;
@@ -46,9 +48,4 @@ export function isFree(spec: LeaseSpec | undefined, unchangedMs: number, default
   if (spec?.holderIdentity === undefined || spec.holderIdentity === '') return true;
   const promisedMs = (spec.leaseDurationSeconds ?? 0) * 1_000;
   return unchangedMs >= (promisedMs > 0 ? promisedMs : defaultMs);
-}
-
-/** Kubernetes' MicroTime takes exactly six decimals. */
-export function microTime(now: number): string {
-  return new Date(now).toISOString().replace('Z', '000Z');
 }
