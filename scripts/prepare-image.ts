@@ -13,6 +13,9 @@ const work = join(checkout, '.work');
 /** What of package.json the running service reads or a person looking into the image wants to know. */
 const KEPT_FIELDS = ['name', 'version', 'description', 'license', 'type', 'dependencies'];
 
+/** Type declarations and source maps: half of what npm installs, and nothing reads them at run time. */
+const FOR_DEVELOPERS = /\.(?:map|d\.[cm]?ts)$/;
+
 /**
  * Makes `.work/image` anew and returns its path. The installed dependencies are kept from run to run while package-lock.json is the same,
  * so only the first run asks the npm registry. An interrupted run leaves the previous result as it was.
@@ -28,7 +31,10 @@ export async function prepareImage(): Promise<string> {
       join(checkout, 'node_modules/typescript/bin/tsc'),
       ...['-p', join(checkout, 'tsconfig.build.json'), '--outDir', join(unfinished, 'dist')],
     ]);
-    await cp(join(dependencies, 'node_modules'), join(unfinished, 'node_modules'), { recursive: true });
+    await cp(join(dependencies, 'node_modules'), join(unfinished, 'node_modules'), {
+      recursive: true,
+      filter: (path) => !FOR_DEVELOPERS.test(path),
+    });
     await copyFile(join(checkout, 'LICENSE'), join(unfinished, 'LICENSE'));
     await writeFile(join(unfinished, 'package.json'), await runtimePackageJson());
     const image = join(work, 'image');
