@@ -1,11 +1,31 @@
 import type { AdmissionMetrics } from '../admission/index.ts';
-import type { ApplicationMetrics } from '../applications/index.ts';
+import type { ControllerMetrics } from '../applications/index.ts';
 import type { CallbackMetrics } from '../callbacks/index.ts';
 import type { ListenerMetrics } from '../http/index.ts';
 import type { ReflectorMetrics, WorkQueueMetrics } from '../kube/index.ts';
 import type { Metrics } from '../observability/index.ts';
 
 // Each area declares what it wants to have counted; here that meets the table of metrics.
+
+export function admissionMetrics(metrics: Metrics): AdmissionMetrics {
+  return {
+    reviewed(kind, outcome, reason, seconds) {
+      metrics.count('krake_hooks_admission_reviews_total', { kind, outcome, reason });
+      metrics.observe('krake_hooks_admission_seconds', { outcome }, seconds);
+    },
+    rejected: (status) =>
+      metrics.count('krake_hooks_admission_rejected_requests_total', { code: String(status) }),
+    failed: () => metrics.count('krake_hooks_admission_errors_total', {}),
+  };
+}
+
+export function controllerMetrics(metrics: Metrics): ControllerMetrics {
+  return {
+    action: (action) => metrics.count('krake_hooks_actions_total', { action }),
+    signalToAction: (action, seconds) =>
+      metrics.observe('krake_hooks_signal_to_action_seconds', { action }, seconds),
+  };
+}
 
 export function callbackMetrics(metrics: Metrics): CallbackMetrics {
   return {

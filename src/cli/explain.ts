@@ -108,7 +108,7 @@ async function dryRun(
           { type: 'apply', body: subject, fieldManager: 'krake-hooks-explain' },
           options,
         );
-  return result as KubeObject as Subject;
+  return result as Subject;
 }
 
 /** Pods and Jobs are asked about as new ones: the one of that name may be there already, and could not be changed. */

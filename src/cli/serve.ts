@@ -25,7 +25,12 @@ const PART_BUILDERS: Readonly<Record<PartName, (shared: Shared) => Part>> = {
 /** Runs the parts that the configuration names until SIGTERM or SIGINT; resolves when they run. @throws when one cannot start */
 export async function serve(config: Config): Promise<void> {
   const logger = createLogger({ level: config.logLevel });
-  const metrics = createMetrics({ beforeRender: (m) => expiryMetrics(m, shared) });
+  const metrics = createMetrics({
+    beforeRender(m) {
+      expiryMetrics(m, shared);
+      for (const part of parts) part.beforeScrape?.();
+    },
+  });
   const shared = createShared(config, logger, metrics);
   const parts = config.parts.map((name) => PART_BUILDERS[name](shared));
   const checks: ReadinessCheck[] = [

@@ -28,6 +28,8 @@ export interface Shared {
 export interface Part {
   readonly components: readonly Component[];
   readonly checks: readonly ReadinessCheck[];
+  /** Sets the metrics that are only known when asked. */
+  readonly beforeScrape?: () => void;
 }
 
 export function createShared(config: Config, logger: Logger, metrics: Metrics): Shared {

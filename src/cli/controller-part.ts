@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { buildAdmissionSettings } from '../admission/index.ts';
+import { createApplicationController, type ApplicationController } from '../applications/index.ts';
+import { SYSTEM_NAMESPACES } from '../contract/index.ts';
+import { createLeaderElector } from '../kube/index.ts';
+import { controllerMetrics, queueMetrics, reflectorMetrics } from './area-metrics.ts';
+import type { Part, Shared } from './shared.ts';
+import { stampPatch } from './stamp-patch.ts';
+
+/** Leader election, and while this replica leads, the controller. */
+export function controllerPart({ config, client, logger, metrics, events, pki, identity }: Shared): Part {
+  const { controller, namespace } = config;
+  const settings = buildAdmissionSettings(config);
+  const log = logger.child({ part: 'controller' });
+  let running: ApplicationController | undefined;
+
+  const lead = async (signal: AbortSignal): Promise<void> => {
+    const leading = createApplicationController(
+      {
+        client,
+        logger: log,
+        events,
+        trustBundle: pki.trustBundle,
+        metrics: controllerMetrics(metrics),
+        queueMetrics: queueMetrics(metrics),
+        reflectorMetrics: reflectorMetrics(metrics),
+        now: Date.now,
+        randomBytes,
+        stampPatch: (object) => stampPatch(object, settings),
+      },
+      {
+        workers: controller.workers,
+        resyncIntervalMs: controller.resyncInterval,
+        finishedTtlMs: controller.finishedTtl,
+        excludedNamespaces: [...SYSTEM_NAMESPACES, namespace],
+      },
+    );
+    running = leading;
+    await leading.start(signal);
+    if (!signal.aborted) await once(signal, 'abort');
+    await leading.stop();
+    running = undefined;
+  };
+
+  const elector = createLeaderElector({
+    client,
+    namespace,
+    leaseName: controller.leaseName,
+    identity,
+    leaseDurationMs: controller.leaseDuration,
+    renewDeadlineMs: controller.renewDeadline,
+    retryPeriodMs: controller.retryPeriod,
+    onStartedLeading: lead,
+    logger: log,
+  });
+
+  return {
+    components: [elector],
+    checks: [
+      {
+        name: 'controller: standby, or leader with its caches synced',
+        ready: () => (elector.isLeader() ? running?.ready() === true : elector.ready()),
+      },
+    ],
+    beforeScrape() {
+      metrics.set('krake_hooks_leader', {}, elector.isLeader() ? 1 : 0);
+      for (const [phase, count] of running?.phases() ?? [])
+        metrics.set('krake_hooks_applications', { phase }, count);
+    },
+  };
+}
