@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { access, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { prepareImage } from '../../scripts/prepare-image.ts';
 import { listFiles, nodeContents, writeRoot } from './image-contents.ts';
 import type { ImageContents } from './image-contents.ts';
 import { withProgress } from './progress.ts';
@@ -93,6 +94,7 @@ export const buildProjectImage = async (dir: string): Promise<string> => {
   const base = await ensureImage(nodeContents());
   const archive = join(dir, 'krake-hooks.tar');
   await mkdir(dir, { recursive: true });
+  await withProgress('compiling the service and installing what it needs', prepareImage);
   await withProgress(`building the image ${projectImage}`, () =>
     buildArchive(projectImage, archive, [
       '--build-arg',
