@@ -7,7 +7,7 @@ import {
   SYSTEM_NAMESPACES,
   WORKLOAD_KINDS,
 } from '../contract/index.ts';
-import { KubeApiError, type KubeClient, type KubeObject } from '../kube/index.ts';
+import { KubeApiError, type KubeClient } from '../kube/index.ts';
 import type { Container, PodTemplate, Subject } from './explain-subject.ts';
 
 export interface ExplainDeps {

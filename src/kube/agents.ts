@@ -15,6 +15,8 @@ export interface Agents {
   forRequests(credentials: Credentials): HttpAgent;
   /** The agent for watches: they hold their connections, so they are not counted against the requests'. */
   forWatches(credentials: Credentials): HttpAgent;
+  /** Closes the idle connections: where one has turned out to be dead, the others are likely to be, and each would cost a time limit. */
+  dropIdle(): void;
   close(): void;
 }
 
@@ -47,6 +49,11 @@ export function createAgents(): Agents {
   return {
     forRequests: (credentials) => credentials.proxyAgent ?? agents(credentials).requests,
     forWatches: (credentials) => credentials.proxyAgent ?? agents(credentials).watches,
+    dropIdle: () => {
+      for (const sockets of Object.values(made?.requests.freeSockets ?? {})) {
+        for (const socket of sockets ?? []) socket.destroy();
+      }
+    },
     close: () => {
       made?.requests.destroy();
       made?.watches.destroy();

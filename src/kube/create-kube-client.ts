@@ -173,11 +173,12 @@ function watchMethods(rest: RestClient): Pick<FullKubeClient, 'list' | 'watch'> 
   };
 }
 
-function limits({ signal, timeoutMs, urgent }: RequestOptions) {
+function limits({ signal, timeoutMs, urgent, onWarning }: RequestOptions) {
   return {
     ...(signal === undefined ? {} : { signal }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(urgent === undefined ? {} : { urgent }),
+    ...(onWarning === undefined ? {} : { onWarning }),
   };
 }
 

@@ -60,6 +60,8 @@ export interface RequestOptions {
   readonly fieldManager?: string;
   /** Not held back by the client's rate limit: for the few requests that must not wait, such as the renewal of a Lease. */
   readonly urgent?: boolean;
+  /** Called with each warning that the API server sends with its answer, refusals included. */
+  readonly onWarning?: (text: string) => void;
 }
 
 export interface DeleteOptions extends RequestOptions {

@@ -19,8 +19,6 @@ export interface WatchLimits {
 
 /** client-go's page size. */
 const PAGE_SIZE = 500;
-/** For one page; with 500 large objects the API server may need its time. */
-const PAGE_TIMEOUT_MS = 30_000;
 
 /**
  * Reads all pages into the store and takes out what is on none of them.
@@ -42,7 +40,6 @@ export async function listInto(
     const page = await client.list(resource, namespace, {
       ...selectors,
       limit: PAGE_SIZE,
-      timeoutMs: PAGE_TIMEOUT_MS,
       signal,
       ...(next === undefined ? {} : { continue: next }),
     });

@@ -7,8 +7,9 @@ import { openAnswer, readAnswer, unreachable, type HttpAnswer, type HttpRequest 
 import type { RequestOptions } from './kube-client.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { toApiError } from './status-error.ts';
+import { readWarnings } from './warning-header.ts';
 
-export interface RestRequest extends Pick<RequestOptions, 'signal' | 'timeoutMs' | 'urgent'> {
+export interface RestRequest extends Pick<RequestOptions, 'signal' | 'timeoutMs' | 'urgent' | 'onWarning'> {
   readonly method: HttpRequest['method'];
   readonly path: string;
   readonly accept?: string;
@@ -80,16 +81,23 @@ export function createRestClient(
     exchange: (credentials: Credentials) => Promise<A>,
   ): Promise<A> => {
     await waitForPlace(request);
-    const first = await exchange(await readCredentials(request, () => credentials.current()));
-    if (statusOf(first) !== 401) return first;
-    const renewed = await readCredentials(request, () => credentials.renewed());
-    return renewed === undefined ? first : await exchange(renewed);
+    const known = await readCredentials(request, () => credentials.current());
+    try {
+      const first = await exchange(known);
+      if (statusOf(first) !== 401) return first;
+      const renewed = await readCredentials(request, () => credentials.renewed());
+      return renewed === undefined ? first : await exchange(renewed);
+    } catch (error) {
+      if (request.signal?.aborted !== true) agents.dropIdle();
+      throw error;
+    }
   };
 
   return {
     send: async (request) => {
       const prepared = prepare(request);
       const answer = await authorized(request, (c) => readAnswer(c, agents.forRequests(c), prepared));
+      if (request.onWarning !== undefined) readWarnings(answer.headers.warning).forEach(request.onWarning);
       if (answer.status < 200 || answer.status > 299) {
         throw toApiError(request, answer.status, answer.headers, answer.body);
       }
@@ -98,7 +106,10 @@ export function createRestClient(
     open: async (request) => {
       const prepared = prepare(request);
       const answer = await authorized(request, (c) => openAnswer(c, agents.forWatches(c), prepared));
-      if (answer instanceof IncomingMessage) return answer;
+      if (answer instanceof IncomingMessage) {
+        answer.once('error', () => agents.dropIdle());
+        return answer;
+      }
       throw toApiError(request, answer.status, answer.headers, answer.body);
     },
     close: () => agents.close(),

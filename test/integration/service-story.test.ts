@@ -131,11 +131,12 @@ describe('the service as three processes', () => {
         expect.arrayContaining(['KRAKE_TOKEN', 'KRAKE_COMPLETE_TOKEN', 'KRAKE_COMPLETE_URL']),
       );
       const token = await tokenOf(application);
-      const answer = await put(env['KRAKE_COMPLETE_URL'] ?? '', token, await bundleOf(application));
+      const bundle = await bundleOf(application);
+      const answer = await put(env['KRAKE_COMPLETE_URL'] ?? '', token, bundle);
       expect(answer.status).toBe(200);
       await untilGone(object);
       // Told again after the end: the same answer.
-      expect(await put(env['KRAKE_COMPLETE_URL'] ?? '', token, await bundleOf(application))).toEqual(answer);
+      expect(await put(env['KRAKE_COMPLETE_URL'] ?? '', token, bundle)).toEqual(answer);
       expect(await kubectl('describe', 'application', application)).toContain('Completed');
     },
     60_000,
