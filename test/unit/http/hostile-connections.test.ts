@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { connect as tlsConnect } from 'node:tls';
+import {
+  createListeners,
+  createTestTls,
+  exchange,
+  openRaw,
+  until,
+  type RawConnection,
+  type TestTls,
+} from './listener-setting.ts';
+
+const listeners = createListeners();
+let tls: TestTls;
+beforeAll(async () => {
+  tls = await createTestTls();
+});
+afterAll(() => listeners.stopAll());
+
+describe('a listener and hostile connections', () => {
+  it.each([
+    ['no HTTP', 'HELO mail\r\n\r\n', 400],
+    ['a header without end', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+    ['chunks that are none', 'PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', 400],
+    [
+      'two lengths',
+      'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
+      400,
+    ],
+    ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
+  ])('%s is answered and closed', async (_name, bytes, status) => {
+    const failures: string[] = [];
+    const listener = await listeners.http({
+      onRequest: (request) => void request.resume(),
+      metrics: { connectionRefused: () => undefined, clientFailed: (_listener, why) => failures.push(why) },
+      limits: { requestTimeoutMs: 1_000, headersTimeoutMs: 1_000 },
+    });
+    expect(await exchange(listener.port(), bytes)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    // Node itself answers a request without Host.
+    expect(failures.length).toBe(_name === 'no Host' ? 0 : 1);
+  });
+
+  it.each([
+    ['silent', ''],
+    ['in the middle of a header', 'GET / HT'],
+    ['in the middle of a body', 'PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhe'],
+  ])('a connection that is %s ends at its time limit', async (_name, bytes) => {
+    const listener = await listeners.http({
+      onRequest: (request) => void request.resume(),
+      limits: { headersTimeoutMs: 100, requestTimeoutMs: 100 },
+    });
+    expect(await exchange(listener.port(), bytes)).toMatch(/^HTTP\/1\.1 408 /);
+    await until(() => listener.connections() === 0);
+  });
+
+  it('a TLS handshake that is not made ends at its time limit', async () => {
+    const listener = await listeners.https(tls, { limits: { handshakeTimeoutMs: 100 } });
+    const raw = await openRaw(listener.port());
+    await raw.closed;
+    expect(raw.received()).toBe('');
+    await until(() => listener.connections() === 0);
+  });
+
+  it('connections of one address beyond the cap are closed, others are served', async () => {
+    const refused: string[] = [];
+    const listener = await listeners.https(tls, {
+      limits: { maxConnectionsPerAddress: 5 },
+      metrics: { connectionRefused: (_name, reason) => refused.push(reason), clientFailed: () => undefined },
+    });
+    const half = await Promise.all(
+      Array.from({ length: 300 }, () => openRaw(listener.port(), { from: '127.0.0.2' })),
+    );
+    await Promise.all(half.slice(5).map(({ closed }) => closed));
+    expect(listener.connections()).toBe(5);
+    expect(refused).toEqual(Array(295).fill('too-many-from-address'));
+    expect(await get(listener.port())).toContain('200 OK');
+    for (const { socket } of half) socket.destroy();
+  });
+
+  it('at the cap for all, idle connections make room, half-open ones do not', async () => {
+    const listener = await listeners.http({ limits: { maxConnections: 3 } });
+    const idle = await idleConnections(listener.port(), 3);
+    const newcomer = await openRaw(listener.port());
+    newcomer.socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await once(newcomer.socket, 'data');
+    expect(newcomer.received()).toMatch(/^HTTP\/1\.1 200 /);
+    await idle[0]?.closed;
+    await until(() => listener.connections() === 3);
+    for (const { socket } of [...idle, newcomer]) socket.destroy();
+  });
+
+  it('a client is served as fast while 400 connections stand half open', async () => {
+    const listener = await listeners.https(tls, { limits: { maxConnectionsPerAddress: Infinity } });
+    const half = await Promise.all(Array.from({ length: 400 }, () => openRaw(listener.port())));
+    for (const [i, { socket }] of half.entries())
+      if (i % 2 === 0) socket.write(Buffer.from([0x16, 0x03, 0x01]));
+    for (let i = 0; i < 20; i++) expect(await get(listener.port())).toContain('200 OK');
+    expect(listener.connections()).toBeGreaterThanOrEqual(400);
+    for (const { socket } of half) socket.destroy();
+  });
+
+  it('refuses TLS 1.1 and renegotiation', async () => {
+    const listener = await listeners.https(tls, {});
+    const options = { port: listener.port(), host: '127.0.0.1', ca: tls.ca };
+    const old = tlsConnect({ ...options, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' });
+    const [error] = (await once(old, 'error')) as [Error];
+    expect(String(error)).toMatch(/version|protocol/i);
+
+    const socket = tlsConnect({ ...options, maxVersion: 'TLSv1.2' });
+    await once(socket, 'secureConnect');
+    expect(socket.getProtocol()).toBe('TLSv1.2');
+    const renegotiated = new Promise<unknown>((resolve) => {
+      socket.on('error', resolve).on('close', () => resolve('closed'));
+      socket.renegotiate({}, (failure) => resolve(failure ?? 'renegotiated'));
+    });
+    expect(await renegotiated).not.toBe('renegotiated');
+    socket.destroy();
+  });
+
+  async function get(port: number): Promise<string> {
+    const socket = tlsConnect({ port, host: '127.0.0.1', ca: tls.ca });
+    let answer = '';
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    await once(socket, 'close');
+    return answer;
+  }
+
+  async function idleConnections(port: number, count: number): Promise<readonly RawConnection[]> {
+    const open: RawConnection[] = [];
+    for (let i = 0; i < count; i++) {
+      const raw = await openRaw(port);
+      raw.socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      await once(raw.socket, 'data');
+      open.push(raw);
+    }
+    return open;
+  }
+});
