@@ -11,7 +11,7 @@ import { runCommand } from './run-command.ts';
 import { connectToCluster, findFault } from './running-cluster.ts';
 import { fromEnvironment, harnessDir } from './settings.ts';
 import { createTemporaryState } from './temporary-state.ts';
-import { waitFor } from './wait-for.ts';
+import { GaveUp, waitFor } from './wait-for.ts';
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const dir = await mkdtemp(join(tmpdir(), 'krake-hooks-leaks-'));
@@ -105,7 +105,11 @@ const killUpAt = async (program: string): Promise<void> => {
   });
   await waitFor(
     `up to start ${program}`,
-    async () => ((await exists(join(dir, 'logs', `${program}.log`))) ? true : undefined),
+    async () => {
+      if (await exists(join(dir, 'logs', `${program}.log`))) return true;
+      if (up.exitCode !== null) throw new GaveUp(`up ended with exit code ${up.exitCode}`);
+      return undefined;
+    },
     { timeoutMs: 60_000, intervalMs: 5 },
   ).finally(() => up.kill('SIGKILL'));
 };

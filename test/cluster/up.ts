@@ -8,7 +8,6 @@ import type { ControlPlane } from './control-plane.ts';
 import { startDns } from './dns.ts';
 import { takeDown, takeDownOrphans } from './down.ts';
 import { ensurePackages } from './ensure-packages.ts';
-import { findBinaries } from './find-binaries.ts';
 import { pauseContents, toolsContents } from './image-contents.ts';
 import { findProcessesOf } from './marked-processes.ts';
 import { startNode } from './node.ts';
@@ -53,7 +52,8 @@ const withNode = async (dir: string): Promise<ClusterRecord> => {
 };
 
 const withoutNode = async (dir: string): Promise<ClusterRecord> => {
-  await findBinaries();
+  // First, so that it shows its own progress.
+  if (fromEnvironment('KUBEBUILDER_ASSETS') === undefined) await ensureBinaries('kube');
   return withProgress('starting a control plane', async () =>
     describe(dir, await startControlPlane({ dir, lifetime: 'detached' }), {}),
   );
