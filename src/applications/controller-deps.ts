@@ -2,7 +2,7 @@ import type { EventRecorder, KubeClient, KubeObject } from '../kube/index.ts';
 import type { Logger } from '../observability/index.ts';
 
 /** What the controller counts; labels are from small sets. */
-export interface ApplicationMetrics {
+export interface ControllerMetrics {
   /** Something was done: `secret-written`, `secret-repaired`, `stamp-repaired`, `delete`, `scale-to-zero`, … */
   action(action: string): void;
   /** From the second in which the complete signal was stored until the API server accepted the action. */
@@ -22,7 +22,7 @@ export interface ReconcileDeps {
   readonly logger: Logger;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly trustBundle: Pick<TrustSource, 'pem'>;
-  readonly metrics: ApplicationMetrics;
+  readonly metrics: ControllerMetrics;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly randomBytes: (size: number) => Buffer;

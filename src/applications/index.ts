@@ -6,4 +6,4 @@ export {
   type ApplicationControllerOptions,
 } from './application-controller.ts';
 export * from './application.ts';
-export type { ApplicationMetrics, TrustSource } from './controller-deps.ts';
+export type { ControllerMetrics, TrustSource } from './controller-deps.ts';

@@ -17,8 +17,8 @@ import { createSecretWriter } from './secret-writer.ts';
 
 /** What became of a step. */
 export type Outcome =
-  /** The plan goes on with this view. */
-  | { readonly then: 'plan'; readonly view: ApplicationView }
+  /** The plan goes on with this view. `happened: false`: somebody else had done it, so there is nothing to tell. */
+  | { readonly then: 'plan'; readonly view: ApplicationView; readonly happened?: false }
   /** The rest can wait until others had their turn. */
   | { readonly then: 'yield' };
 
@@ -27,6 +27,7 @@ export interface StepDeps extends ReconcileDeps {
   readonly onOwnWrite: (resourceVersion: string) => void;
 }
 
+type WorkloadStep = Extract<Step, { readonly workload: unknown }>;
 type Does<D extends Step['do']> = Extract<Step, { readonly do: D }>;
 
 /** Carries out one step. Throws what the API server says; a conflict means that the view is not what is there any more. */
@@ -38,7 +39,6 @@ export async function performStep(
 ): Promise<Outcome> {
   const { metrics } = deps;
   const secrets = createSecretWriter({ client: deps.client, caBundle: () => deps.trustBundle.pem() });
-  const workloads = createWorkloadActions(deps.client, view.namespace, signal);
   const stale: Outcome = { then: 'plan', view: { ...view, live: undefined } };
   const withApp = (application: Application, live = view.live): Outcome => ({
     then: 'plan',
@@ -81,21 +81,6 @@ export async function performStep(
       await secrets.remove(appOf(view), step.uid, signal);
       metrics.action('secret-deleted');
       return stale;
-    case 'claim':
-      await workloads.claim(step.workload, view.name, step.hooks, step.completeAction);
-      return { then: 'plan', view: { ...tried(view, step.workload.ref.uid), live: undefined } };
-    case 'release':
-      await workloads.release(step.workload);
-      return stale;
-    case 'repair-stamp':
-      return repairStamp(view, step, deps, () => workloads.repairStamp(step.workload));
-    case 'delete-workload':
-      if (await workloads.delete(step.workload)) acted(view, 'delete', deps);
-      return stale;
-    case 'scale-workload':
-      await workloads.scaleToZero(step.workload);
-      acted(view, 'scale-to-zero', deps);
-      return stale;
     case 'delete-application': {
       const { uid } = appOf(view).metadata;
       await deps.client.delete(refOf(view), { uid, propagationPolicy: 'Background', signal });
@@ -105,6 +90,37 @@ export async function performStep(
         view: { ...view, application: undefined, members: [], pods: [], live: undefined },
       };
     }
+    default:
+      return performOnWorkload(view, step, deps, signal);
+  }
+}
+
+/** The steps that write to a workload. Afterwards it is read again. */
+async function performOnWorkload(
+  view: ApplicationView,
+  step: WorkloadStep,
+  deps: StepDeps,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const workloads = createWorkloadActions(deps.client, view.namespace, signal);
+  const stale: Outcome = { then: 'plan', view: { ...view, live: undefined } };
+  switch (step.do) {
+    case 'claim':
+      await workloads.claim(step.workload, view.name, step.hooks, step.completeAction);
+      return { then: 'plan', view: { ...tried(view, step.workload.ref.uid), live: undefined } };
+    case 'release':
+      await workloads.release(step.workload);
+      return stale;
+    case 'repair-stamp':
+      return repairStamp(view, step, deps, () => workloads.repairStamp(step.workload));
+    case 'delete-workload':
+      if (!(await workloads.delete(step.workload))) return { ...stale, happened: false };
+      acted(view, 'delete', deps);
+      return stale;
+    case 'scale-workload':
+      await workloads.scaleToZero(step.workload);
+      acted(view, 'scale-to-zero', deps);
+      return stale;
   }
 }
 

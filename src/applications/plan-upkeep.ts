@@ -78,7 +78,8 @@ export function planStatus(s: Situation): Step {
     {
       phase: phaseOf(s),
       caBundleSha256: s.view.caBundleSha256,
-      workloads: mayBind(s) ? refsOf(s.asking) : s.status.workloads,
+      // No signal waits here to be carried out, so nobody is bound to one that was not said of them.
+      workloads: refsOf(s.asking),
       signals: signalsOf(s),
       tokenRenewedAt: pods.condition.reason === 'TokenRenewed' ? s.status.tokenRenewedAt : undefined,
     },
@@ -103,11 +104,6 @@ export function planStatus(s: Situation): Step {
 
 function lacksStamp(workload: LiveWorkload): boolean {
   return workload.stampPatch !== undefined && !workload.deleting;
-}
-
-/** While a signal waits to be carried out, nobody joins: it was not said of them. */
-function mayBind({ status }: Situation): boolean {
-  return status.signals?.complete === undefined || status.finishedAt !== undefined;
 }
 
 /** A signal of a hook that is off is forgotten, so that switching the hook on again does not bring it back. */

@@ -54,7 +54,8 @@ export async function reconcileApplication(
     }
     try {
       const outcome = await performStep(view, step, deps, signal);
-      report(view, step, outcome.then === 'plan' ? outcome.view.application : view.application, deps);
+      if (outcome.then === 'yield' || outcome.happened !== false)
+        report(view, step, outcome.then === 'plan' ? outcome.view.application : view.application, deps);
       if (outcome.then === 'yield') return { requeueAfterMs: 0 };
       view = outcome.view;
     } catch (error) {
