@@ -2,6 +2,7 @@ import type { Hook } from '../contract/index.ts';
 import type { Clock } from '../kube/index.ts';
 import type { ApplicationLookup, KnownApplication } from './application-lookup.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
+import { createJustStored } from './just-stored.ts';
 import type { SignalStore, StoreResult } from './signal-store.ts';
 import { createSingleFlight } from './single-flight.ts';
 import { createTokenBuckets } from './token-buckets.ts';
@@ -80,6 +81,7 @@ export function createSignalReceiver(
   const { applications, store, metrics, clock } = deps;
   const isProof = createTokenProof();
   const flights = createSingleFlight<StoreResult>();
+  const justStored = createJustStored(() => clock.monotonic());
   const buckets = createTokenBuckets(
     { ratePerSecond: options.ratePerApplicationPerSecond, burst: options.rateBurst },
     () => clock.monotonic(),
@@ -97,11 +99,12 @@ export function createSignalReceiver(
 
   async function receiveProven(
     request: SignalRequest,
-    { uid, hooks, signals }: KnownApplication,
+    application: KnownApplication,
     tokenSha256: string,
   ): Promise<SignalOutcome> {
     const { hook } = request;
-    const signal = signals[hook];
+    const { uid, hooks } = application;
+    const signal = application.signals[hook] ?? justStored.recall(application, hook);
     // The hash too: after a new token the old one's flight must not answer for it.
     const flightKey = `${uid}/${hook}/${tokenSha256}`;
     const flight = signal === undefined ? flights.underWay(flightKey) : undefined;
@@ -115,22 +118,8 @@ export function createSignalReceiver(
       return { kind: 'accepted', reason: 'already-stored', uid, receivedAt: signal.receivedAt };
 
     const result = await (flight ?? flights.run(flightKey, () => storeOnce(request, uid, tokenSha256)));
-    switch (result.kind) {
-      case 'stored': {
-        const reason = result.already || flight !== undefined ? 'already-stored' : 'stored';
-        return { kind: 'accepted', reason, uid, receivedAt: result.receivedAt };
-      }
-      case 'void':
-        return { kind: 'unproven', reason: 'token-void', uid };
-      case 'unavailable':
-        return {
-          kind: 'unavailable',
-          reason: 'store-unavailable',
-          uid,
-          retryAfterSeconds: result.retryAfterSeconds ?? RETRY_AFTER_SECONDS,
-          error: result.error,
-        };
-    }
+    if (result.kind === 'stored') justStored.remember(application, hook, result);
+    return outcomeOf(result, uid, flight !== undefined);
   }
 
   return (request) => {
@@ -151,6 +140,25 @@ export function createSignalReceiver(
       ...(application === undefined ? {} : { uid: application.uid }),
     });
   };
+}
+
+function outcomeOf(result: StoreResult, uid: string, shared: boolean): SignalOutcome {
+  switch (result.kind) {
+    case 'stored': {
+      const reason = result.already || shared ? 'already-stored' : 'stored';
+      return { kind: 'accepted', reason, uid, receivedAt: result.receivedAt };
+    }
+    case 'void':
+      return { kind: 'unproven', reason: 'token-void', uid };
+    case 'unavailable':
+      return {
+        kind: 'unavailable',
+        reason: 'store-unavailable',
+        uid,
+        retryAfterSeconds: result.retryAfterSeconds ?? RETRY_AFTER_SECONDS,
+        error: result.error,
+      };
+  }
 }
 
 function whyUnproven(token: string | undefined, application: KnownApplication | undefined): UnprovenReason {

@@ -1,0 +1,123 @@
+import { describe, expect, it } from '@jest/globals';
+import { createHash } from 'node:crypto';
+import { projectApplication } from '../../../src/callbacks/project-application.ts';
+import { createSingleFlight } from '../../../src/callbacks/single-flight.ts';
+import { sourceOf } from '../../../src/callbacks/source-of.ts';
+import { createTokenBuckets } from '../../../src/callbacks/token-buckets.ts';
+import { createTokenProof } from '../../../src/callbacks/token-proof.ts';
+
+describe('token buckets', () => {
+  it('grants the burst, then the rate, and says how long to wait', () => {
+    let now = 0;
+    const buckets = createTokenBuckets({ ratePerSecond: 2, burst: 3 }, () => now);
+    expect([1, 2, 3, 4].map(() => buckets.take('a'))).toEqual([0, 0, 0, 1]);
+    now = 499;
+    expect(buckets.take('a')).toBe(1);
+    now = 501;
+    expect([buckets.take('a'), buckets.take('a')]).toEqual([0, 1]);
+    now = 1_000_000;
+    expect([1, 2, 3, 4].map(() => buckets.take('a'))).toEqual([0, 0, 0, 1]);
+  });
+
+  it('gives each key its own, and takes less for what costs less', () => {
+    const buckets = createTokenBuckets({ ratePerSecond: 0.1, burst: 1 }, () => 0);
+    expect([buckets.take('a'), buckets.take('a'), buckets.take('b')]).toEqual([0, 10, 0]);
+    const cheap = Array.from({ length: 11 }, () => buckets.take('c', 0.1));
+    expect(cheap.filter((wait) => wait === 0).length).toBeGreaterThanOrEqual(9);
+    expect(cheap.at(-1)).toBeGreaterThan(0);
+  });
+
+  it('forgets the key used longest ago, not the busy one', () => {
+    const buckets = createTokenBuckets({ ratePerSecond: 1, burst: 1, maxKeys: 3 }, () => 0);
+    expect(buckets.take('busy')).toBe(0);
+    for (let i = 0; i < 100; i++) {
+      buckets.take(`other-${i}`);
+      expect(buckets.take('busy')).toBe(1);
+    }
+    expect(buckets.take('other-0')).toBe(0);
+  });
+});
+
+describe('sourceOf', () => {
+  it.each([
+    ['10.1.2.3', '10.1.2.3'],
+    ['::ffff:10.1.2.3', '10.1.2.3'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8::5', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    [undefined, ''],
+  ])('%s is %s', (address, source) => {
+    expect(sourceOf(address)).toBe(source);
+  });
+});
+
+describe('single flight', () => {
+  it('runs once a key at a time, shares the result or the error, then runs anew', async () => {
+    const flights = createSingleFlight<number>();
+    let runs = 0;
+    const run = (key: string) => flights.run(key, () => Promise.resolve(++runs));
+    expect(await Promise.all([run('a'), run('a'), run('b')])).toEqual([1, 1, 2]);
+    expect(flights.underWay('a')).toBeUndefined();
+    expect(await run('a')).toBe(3);
+    await expect(flights.run('a', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect(flights.underWay('a')).toBeUndefined();
+  });
+});
+
+describe('token proof', () => {
+  const isProof = createTokenProof();
+  const hashOf = (token: string) => createHash('sha256').update(token).digest('hex');
+  it.each([
+    ['the right token', 'secret', hashOf('secret'), true],
+    ['a wrong token', 'wrong', hashOf('secret'), false],
+    ['the hash as token', hashOf('secret'), hashOf('secret'), false],
+    ['no token', undefined, hashOf('secret'), false],
+    ['no token where the empty one is stored', undefined, hashOf(''), false],
+    ['no stored hash', 'secret', undefined, false],
+    ['neither', undefined, undefined, false],
+    ['a stored hash that is none', 'secret', 'short', false],
+  ])('%s', (_name, token, stored, expected) => {
+    expect(isProof(token, stored)).toBe(expected);
+  });
+});
+
+describe('projectApplication', () => {
+  const tokenSha256 = 'a'.repeat(64);
+  it('keeps UID, hash, hooks and times', () => {
+    expect(
+      projectApplication({
+        metadata: { uid: 'u', name: 'n', managedFields: [{}] },
+        spec: { hooks: ['shutdown', 'complete'] },
+        status: { tokenSha256, signals: { complete: { receivedAt: 't', provenBy: 'token' } } },
+      }),
+    ).toEqual({
+      uid: 'u',
+      tokenSha256,
+      hooks: ['complete', 'shutdown'],
+      signals: { complete: { receivedAt: 't' } },
+    });
+  });
+
+  it.each([
+    ['nothing but a UID', { metadata: { uid: 'u' } }],
+    [
+      'nonsense',
+      { metadata: { uid: 'u' }, spec: { hooks: 'complete' }, status: { tokenSha256: 7, signals: [] } },
+    ],
+    ['a hash that is none', { metadata: { uid: 'u' }, status: { tokenSha256: 'A'.repeat(64) } }],
+    ['unknown hooks', { metadata: { uid: 'u' }, spec: { hooks: ['toString', null] } }],
+  ])('%s proves nothing', (_name, object) => {
+    expect(projectApplication(object)).toEqual({ uid: 'u', tokenSha256: undefined, hooks: [], signals: {} });
+  });
+
+  it('without a UID it is nothing', () => {
+    expect(projectApplication({ metadata: {} })).toBeUndefined();
+  });
+
+  it('shares what is the same in thousands', () => {
+    const project = () => projectApplication({ metadata: { uid: 'u' }, spec: { hooks: ['complete'] } });
+    expect(project()?.hooks).toBe(project()?.hooks);
+    expect(project()?.signals).toBe(project()?.signals);
+  });
+});
