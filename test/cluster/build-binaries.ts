@@ -18,7 +18,7 @@ const modules = {
   },
   dns: {
     programs: ['coredns'],
-    step: 'building CoreDNS from its Go modules, once (about 1 minute on 2 cores)',
+    step: 'building CoreDNS from its Go modules, once (about 2 minutes on 2 cores)',
   },
 } as const;
 
