@@ -74,7 +74,7 @@ const areaRules = areas.map((area) => {
 });
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', '.cluster/', 'coverage/', 'certs/out/'] },
+  { ignores: ['dist/', 'node_modules/', '.cluster/', '.work/', 'coverage/', 'certs/out/'] },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],

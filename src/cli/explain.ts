@@ -7,8 +7,16 @@ import {
   SYSTEM_NAMESPACES,
   WORKLOAD_KINDS,
 } from '../contract/index.ts';
-import { KubeApiError, type KubeClient } from '../kube/index.ts';
+import { isConflict, KubeApiError, type KubeClient } from '../kube/index.ts';
 import type { Container, PodTemplate, Subject } from './explain-subject.ts';
+
+/** The controller of the Pod that is asked about; the API server does not look whether an owner is there. */
+const DRY_RUN_OWNER = {
+  apiVersion: 'apps/v1',
+  kind: 'ReplicaSet',
+  uid: '00000000-0000-4000-8000-000000000000',
+  controller: true,
+};
 
 export interface ExplainDeps {
   readonly client: Pick<KubeClient, 'get' | 'create' | 'patch'>;
@@ -99,24 +107,23 @@ async function dryRun(
   const resource = WORKLOAD_KINDS[subject.kind];
   const options = { dryRun: true, onWarning: (text: string) => warnings.push(text) };
   const { name } = subject.metadata;
-  const immutable = subject.kind === 'Pod' || subject.kind === 'Job';
-  const result =
-    name === undefined || immutable
-      ? await client.create(resource, namespace, withFreeName(subject), options)
-      : await client.patch(
-          { resource, namespace, name },
-          { type: 'apply', body: subject, fieldManager: 'krake-hooks-explain' },
-          options,
-        );
-  return result as Subject;
+  const create = (object: Subject) => client.create(resource, namespace, object, options);
+  if (name !== undefined && subject.kind !== 'Pod' && subject.kind !== 'Job') {
+    const patch = { type: 'apply', body: subject, fieldManager: 'krake-hooks-explain' } as const;
+    return (await client.patch({ resource, namespace, name }, patch, options)) as Subject;
+  }
+  try {
+    return (await create(subject)) as Subject;
+  } catch (error) {
+    // Pods and Jobs cannot be changed: one that is there already is asked about as a new one of another name.
+    if (!isConflict(error) || name === undefined) throw error;
+    return (await create(withFreeName(subject))) as Subject;
+  }
 }
 
-/** Pods and Jobs are asked about as new ones: the one of that name may be there already, and could not be changed. */
 function withFreeName(subject: Subject): Subject {
-  const { name, ...metadata } = subject.metadata;
-  return name === undefined
-    ? subject
-    : { ...subject, metadata: { ...metadata, generateName: `${name.slice(0, 50)}-` } };
+  const { name = '', ...metadata } = subject.metadata;
+  return { ...subject, metadata: { ...metadata, generateName: `${name.slice(0, 50)}-` } };
 }
 
 /** The template with its injection, or undefined when the workload comes back without a stamp. */
@@ -139,7 +146,12 @@ async function admittedPod(
   }
   const template = stamped(admitted.spec?.template);
   if (template === undefined) return undefined;
-  const metadata = { ...template.metadata, generateName: `${(admitted.metadata.name ?? '').slice(0, 50)}-` };
+  // As its controller would make it: a pod without an owner that stamps would be an application of its own.
+  const metadata = {
+    ...template.metadata,
+    generateName: `${(admitted.metadata.name ?? '').slice(0, 50)}-`,
+    ownerReferences: [{ ...DRY_RUN_OWNER, name: admitted.metadata.name ?? 'dry-run' }],
+  };
   const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: template.spec } as unknown as Subject;
   return stamped((await dryRun(client, pod, namespace, warnings)) as unknown as PodTemplate);
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Cluster } from '../cluster/cluster.ts';
 import { eventually } from './eventually.ts';
 import { install, startCluster, waitForRollout } from './installation.ts';
-import { createNamespace, type TestNamespace } from './namespace.ts';
+import { createNamespace, removeNamespace, type TestNamespace } from './namespace.ts';
 import { cronJob, deployment, job, pod, SIGNAL } from './workloads.ts';
 
 // A node needs root on Linux. Without one nothing here is passed: it is skipped, loudly.
@@ -34,9 +34,7 @@ onNode('the complete hook on a real node', () => {
     ns = await createNamespace(cluster, 'hooks-e2e');
   }, 600_000);
 
-  afterAll(async () => {
-    await ns.remove();
-  });
+  afterAll(() => removeNamespace(cluster, 'hooks-e2e'));
 
   const phaseOf = async (application: string): Promise<string | undefined> =>
     (await ns.json<ApplicationStatus>(['get', 'application', application])).status?.phase;

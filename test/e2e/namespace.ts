@@ -8,7 +8,6 @@ export interface TestNamespace {
   ): ReturnType<Cluster['kubectl']>;
   apply(...objects: readonly object[]): Promise<void>;
   json<T>(args: readonly string[]): Promise<T>;
-  remove(): Promise<void>;
 }
 
 /** A namespace that is opted in and enforces Pod Security `restricted`, so that each test shows that hooks work there. */
@@ -31,10 +30,11 @@ export async function createNamespace(cluster: Cluster, name: string): Promise<T
     async json<T>(args: readonly string[]) {
       return JSON.parse((await kubectl([...args, '-o', 'json'])).stdout) as T;
     },
-    async remove() {
-      await cluster.kubectl(['delete', 'namespace', name, '--ignore-not-found', '--wait=false'], {
-        allowFailure: true,
-      });
-    },
   };
+}
+
+export async function removeNamespace(cluster: Cluster, name: string): Promise<void> {
+  await cluster.kubectl(['delete', 'namespace', name, '--ignore-not-found', '--wait=false'], {
+    allowFailure: true,
+  });
 }
