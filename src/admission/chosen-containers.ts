@@ -1,4 +1,5 @@
 import { ANNOTATION_CONTAINERS, didYouMean } from '../contract/index.ts';
+import type { Pointer } from './json-patch.ts';
 import { MalformedObjectError } from './malformed-object-error.ts';
 import { readObjects, type JsonObject } from './object-shape.ts';
 
@@ -25,13 +26,13 @@ export interface ChosenContainers {
  */
 export function chooseContainers(
   spec: JsonObject,
-  field: string,
+  path: Pointer,
   names: readonly string[] | undefined,
 ): ChosenContainers {
-  const regular = readPlaces(spec, 'containers', field);
+  const regular = readPlaces(spec, 'containers', path);
   if (names === undefined) return { places: regular, warnings: [] };
 
-  const all = [...regular, ...readPlaces(spec, 'initContainers', field)];
+  const all = [...regular, ...readPlaces(spec, 'initContainers', path)];
   const wanted = new Set(names);
   const places = all.filter(({ name }) => wanted.has(name));
   for (const { name } of places) wanted.delete(name);
@@ -48,13 +49,13 @@ export function chooseContainers(
   return { places, warnings };
 }
 
-function readPlaces(spec: JsonObject, list: ContainerPlace['list'], field: string): ContainerPlace[] {
-  const containers = readObjects(spec[list], `${field}.${list}`) ?? [];
+function readPlaces(spec: JsonObject, list: ContainerPlace['list'], path: Pointer): ContainerPlace[] {
+  const containers = readObjects(spec[list], `${path}/${list}`) ?? [];
   return containers.map((container, index) => {
     const { name } = container;
     // A container may come without a name and is then refused by the API server itself.
     if (name !== undefined && typeof name !== 'string') {
-      throw new MalformedObjectError(`${field}.${list}[${index}].name`, 'a string');
+      throw new MalformedObjectError(`${path}/${list}/${index}/name`, 'a string');
     }
     return { list, index, name: name ?? '', container };
   });

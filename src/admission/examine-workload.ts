@@ -3,7 +3,7 @@ import { applicationOf } from './application-of.ts';
 import { readAskedHooks, warnOfLimits, withoutStamp, type Asked, type Place } from './asked-hooks.ts';
 import type { Problem } from './decision.ts';
 import { buildInjection } from './injection.ts';
-import type { Path, PatchBuilder } from './json-patch.ts';
+import type { PatchBuilder, Pointer } from './json-patch.ts';
 import { readMeta, type Meta } from './object-meta.ts';
 import { readObject, type JsonObject } from './object-shape.ts';
 import { planInjection } from './plan-injection.ts';
@@ -54,7 +54,7 @@ export interface PodTemplate {
   readonly template: Meta;
   /** The pod spec and its path; undefined when there is none, which the API server will refuse. */
   readonly spec: JsonObject | undefined;
-  readonly path: Path;
+  readonly path: Pointer;
   /** Its annotations as far as they are the user's. */
   readonly place: Place;
 }
@@ -69,7 +69,7 @@ export function readPodTemplate(object: JsonObject, at: readonly string[]): PodT
   return {
     template,
     spec: readObject(value?.spec, `${field}.spec`),
-    path: [...at, 'spec'],
+    path: `/${at.join('/')}/spec`,
     place: { field: `${field}.metadata.annotations`, annotations: withoutStamp(template.annotations) },
   };
 }

@@ -5,7 +5,7 @@ import { createPatchBuilder } from './json-patch.ts';
 import type { ReviewSubject } from './review-subject.ts';
 import { stampOf, unstampOf } from './stamp.ts';
 
-const TEMPLATE_METADATA = ['spec', 'template', 'metadata'];
+const TEMPLATE_METADATA = '/spec/template/metadata';
 
 /** Stamps and injects a Job at its creation: its template cannot be changed later, so all that its pods need must be in it. */
 export function injectJob(subject: ReviewSubject): Decision {
@@ -20,7 +20,7 @@ export function injectJob(subject: ReviewSubject): Decision {
     return unchanged(found.asked.request.hooks.length > 0 ? 'unnamed' : 'no-hooks', found.warnings);
   }
   const { application, ownLabel } = found.target;
-  patch.changeMeta(['metadata'], subject.meta, { labels: { [LABEL_APPLICATION]: ownLabel } });
+  patch.changeMeta('/metadata', subject.meta, { labels: { [LABEL_APPLICATION]: ownLabel } });
   patch.changeMeta(TEMPLATE_METADATA, found.template, stampOf(application, found.asked));
   return patched('injected', patch.operations, found.warnings, application);
 }

@@ -30,7 +30,7 @@ export function injectPod(subject: ReviewSubject): Decision {
   const found = planInjection(
     {
       spec: readObject(object.spec, 'spec') ?? {},
-      path: ['spec'],
+      path: '/spec',
       containers: hookRequest.containers,
       staleApplication: staleApplicationOf(meta),
     },
@@ -43,7 +43,7 @@ export function injectPod(subject: ReviewSubject): Decision {
 
   // The mark says that the label is ours, so that a copy of this Pod is named anew.
   const isOurLabel = meta.knownOwner === undefined && (label === undefined || isStamped(subject));
-  patch.changeMeta(['metadata'], meta, {
+  patch.changeMeta('/metadata', meta, {
     labels: { [LABEL_APPLICATION]: application },
     annotations: isOurLabel ? { [ANNOTATION_STAMPED_FROM]: 'template' } : {},
   });

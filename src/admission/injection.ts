@@ -1,4 +1,4 @@
-import { callbackPath, callbackUrl, secretName, type Hook } from '../contract/index.ts';
+import { callbackPath, secretName, type Hook } from '../contract/index.ts';
 import type { JsonObject } from './object-shape.ts';
 import type { AdmissionSettings } from './settings.ts';
 
@@ -23,7 +23,8 @@ export interface InjectedEnv {
 export interface Injection {
   readonly namespace: string;
   readonly application: string;
-  readonly env: readonly InjectedEnv[];
+  /** By name. */
+  readonly env: ReadonlyMap<string, InjectedEnv>;
   readonly volume: JsonObject;
   readonly mountDirectories: readonly string[];
 }
@@ -43,17 +44,17 @@ export function buildInjection(
   application: string,
   hooks: readonly Hook[],
 ): Injection {
-  const { injection, endpoint } = settings;
-  const env: InjectedEnv[] = [];
+  const { injection } = settings;
+  const env = new Map<string, InjectedEnv>();
   const put = (name: string, entry: JsonObject, hook?: Hook): void => {
-    if (!env.some((other) => other.name === name)) env.push({ name, entry: { name, ...entry }, hook });
+    if (!env.has(name)) env.set(name, { name, entry: { name, ...entry }, hook });
   };
   const secretKeyRef = { name: secretName(application), key: SECRET_TOKEN_KEY };
   for (const name of injection.tokenEnv) put(name, { valueFrom: { secretKeyRef } });
   for (const hook of hooks) {
     const names = hookEnvNames(injection, hook);
     put(names.token, { valueFrom: { secretKeyRef } });
-    put(names.url, { value: callbackUrl(endpoint, namespace, application, hook) }, hook);
+    put(names.url, { value: settings.callbackBase + callbackPath(namespace, application, hook) }, hook);
   }
   const volume = {
     name: VOLUME_NAME,

@@ -6,7 +6,8 @@ export type PatchOperation =
   | { readonly op: 'add' | 'replace'; readonly path: string; readonly value: unknown }
   | { readonly op: 'remove'; readonly path: string };
 
-export type Path = readonly (string | number)[];
+/** A JSON Pointer (RFC 6901), for example `/spec/containers/0/env`; keys that may hold `/` or `~` go through {@link escapeKey}. */
+export type Pointer = string;
 
 /** Entries to set (text) and to take away (undefined) of a map. */
 export type MapChanges = Readonly<Record<string, string | undefined>>;
@@ -18,14 +19,14 @@ export type MapChanges = Readonly<Record<string, string | undefined>>;
 export interface PatchBuilder {
   readonly operations: readonly PatchOperation[];
   /** Sets a member of an object or, with the last segment `-`, appends to a list. */
-  add(path: Path, value: unknown): void;
+  add(path: Pointer, value: unknown): void;
   /** Only for list entries that are ours and stale; members of objects are overwritten by `add`. */
-  replace(path: Path, value: unknown): void;
+  replace(path: Pointer, value: unknown): void;
   /** Appends to the list at `path`, or makes it when there is none. */
-  append(path: Path, existing: readonly unknown[] | undefined, items: readonly unknown[]): void;
+  append(path: Pointer, existing: readonly unknown[] | undefined, items: readonly unknown[]): void;
   /** Changes labels and annotations of the metadata at `path`; what is so already is left out, missing maps are made. */
   changeMeta(
-    path: Path,
+    path: Pointer,
     meta: Meta,
     changes: { readonly labels?: MapChanges; readonly annotations?: MapChanges },
   ): void;
@@ -33,19 +34,19 @@ export interface PatchBuilder {
 
 export function createPatchBuilder(): PatchBuilder {
   const operations: PatchOperation[] = [];
-  const add = (path: Path, value: unknown): void => {
-    operations.push({ op: 'add', path: toPointer(path), value });
+  const add = (path: Pointer, value: unknown): void => {
+    operations.push({ op: 'add', path, value });
   };
 
-  const changeMap = (path: Path, existing: StringMap | undefined, changes: MapChanges): void => {
+  const changeMap = (path: Pointer, existing: StringMap | undefined, changes: MapChanges): void => {
     const missing: Record<string, string> = {};
     for (const [key, value] of Object.entries(changes)) {
       const now = existing?.[key];
       if (value === undefined) {
-        if (now !== undefined) operations.push({ op: 'remove', path: toPointer([...path, key]) });
+        if (now !== undefined) operations.push({ op: 'remove', path: `${path}/${escapeKey(key)}` });
       } else if (now !== value) {
         if (existing === undefined) missing[key] = value;
-        else add([...path, key], value);
+        else add(`${path}/${escapeKey(key)}`, value);
       }
     }
     if (Object.keys(missing).length > 0) add(path, missing);
@@ -55,34 +56,27 @@ export function createPatchBuilder(): PatchBuilder {
     operations,
     add,
     replace(path, value) {
-      operations.push({ op: 'replace', path: toPointer(path), value });
+      operations.push({ op: 'replace', path, value });
     },
     append(path, existing, items) {
       if (items.length === 0) return;
       if (existing === undefined) add(path, items);
-      else for (const item of items) add([...path, '-'], item);
+      else for (const item of items) add(`${path}/-`, item);
     },
     changeMeta(path, meta, changes) {
       const hasSets = [changes.labels, changes.annotations].some((map) =>
         Object.values(map ?? {}).some((value) => value !== undefined),
       );
       if (!meta.present && hasSets) add(path, {});
-      if (changes.labels !== undefined) changeMap([...path, 'labels'], meta.labels, changes.labels);
+      if (changes.labels !== undefined) changeMap(`${path}/labels`, meta.labels, changes.labels);
       if (changes.annotations !== undefined) {
-        changeMap([...path, 'annotations'], meta.annotations, changes.annotations);
+        changeMap(`${path}/annotations`, meta.annotations, changes.annotations);
       }
     },
   };
 }
 
-/** The JSON Pointer (RFC 6901) of a path: `~` and `/` in a key are escaped. */
-export function toPointer(path: Path): string {
-  let pointer = '';
-  for (const segment of path) {
-    pointer +=
-      typeof segment === 'number' || !/[~/]/.test(segment)
-        ? `/${segment}`
-        : `/${segment.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-  }
-  return pointer;
+/** A key as a segment of a JSON Pointer. */
+export function escapeKey(key: string): string {
+  return key.replaceAll('~', '~0').replaceAll('/', '~1');
 }

@@ -43,7 +43,11 @@ export function matchMount(
   return 'absent';
 }
 
+/** Anything that a path need not have: doubled slashes, `.` and `..`, a slash at the end. Almost no path has. */
+const UNTIDY = /\/(?:\/|\.|$)/;
+
 function normalize(path: string): string {
+  if (!UNTIDY.test(path)) return path;
   const normal = posix.normalize(path);
   return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal;
 }

@@ -24,7 +24,8 @@ export function parseReview(value: unknown): ParsedReview {
 
 function parseRequest(request: JsonObject): ParsedReview {
   const { uid, operation, namespace, name, subResource } = request;
-  if (typeof uid !== 'string' || uid === '') return invalid('request.uid must be a string that is not empty.');
+  if (typeof uid !== 'string' || uid === '')
+    return invalid('request.uid must be a string that is not empty.');
   const kind = parseKind(request.kind);
   if (kind === undefined) return invalid('request.kind must have group, version and kind.');
   if (!isOperation(operation)) return invalid(`request.operation must be one of ${OPERATIONS.join(', ')}.`);

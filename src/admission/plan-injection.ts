@@ -2,7 +2,7 @@ import { ANNOTATION_CONTAINERS, ANNOTATION_HOOKS } from '../contract/index.ts';
 import { chooseContainers, type ContainerPlace } from './chosen-containers.ts';
 import type { DenialReason, Problem } from './decision.ts';
 import { matchEnv, matchVolume, VOLUME_NAME, type Injection } from './injection.ts';
-import type { Path, PatchBuilder } from './json-patch.ts';
+import type { PatchBuilder, Pointer } from './json-patch.ts';
 import { matchMount, readOnlyVolumeNames } from './mount-conflict.ts';
 import { readObjects, type JsonObject } from './object-shape.ts';
 
@@ -10,7 +10,7 @@ export interface InjectionSubject {
   /** The pod spec. */
   readonly spec: JsonObject;
   /** Where it stands in the object. */
-  readonly path: Path;
+  readonly path: Pointer;
   /** Names of the chosen containers; undefined: all regular ones. */
   readonly containers: readonly string[] | undefined;
   /** The application whose injection may be found there because the manifest was copied. */
@@ -40,9 +40,8 @@ export function planInjection(
   injection: Injection,
   patch: PatchBuilder,
 ): InjectionResult {
-  const field = subject.path.join('.');
-  const { places, warnings } = chooseContainers(subject.spec, field, subject.containers);
-  const volumes = readObjects(subject.spec.volumes, `${field}.volumes`);
+  const { places, warnings } = chooseContainers(subject.spec, subject.path, subject.containers);
+  const volumes = readObjects(subject.spec.volumes, `${subject.path}/volumes`);
   const readOnlyVolumes = readOnlyVolumeNames(volumes ?? []);
   const conflicts = planVolume(subject, injection, volumes, patch);
   for (const place of places) {
@@ -60,7 +59,7 @@ function planVolume(
   volumes: readonly JsonObject[] | undefined,
   patch: PatchBuilder,
 ): Conflict[] {
-  const path = [...subject.path, 'volumes'];
+  const path = `${subject.path}/volumes`;
   const index = volumes?.findIndex(({ name }) => name === VOLUME_NAME) ?? -1;
   const existing = volumes?.[index];
   if (existing === undefined) {
@@ -68,9 +67,9 @@ function planVolume(
     return [];
   }
   const match = matchVolume(existing, injection, subject.staleApplication);
-  if (match === 'stale') patch.replace([...path, index], injection.volume);
+  if (match === 'stale') patch.replace(`${path}/${index}`, injection.volume);
   if (match !== 'foreign') return [];
-  const text = `${path.join('.')}[${VOLUME_NAME}] is a volume of your own: rename it`;
+  const text = `${toField(path)}[${VOLUME_NAME}] is a volume of your own: rename it`;
   return [{ reason: 'volume-conflict', text }];
 }
 
@@ -80,17 +79,16 @@ function planEnv(
   injection: Injection,
   patch: PatchBuilder,
 ): Conflict[] {
-  const path = [...subject.path, place.list, place.index, 'env'];
-  const env = readObjects(place.container.env, path.join('.'));
-  const wantedByName = new Map(injection.env.map((wanted) => [wanted.name, wanted]));
-  const missing = new Set(injection.env);
+  const path = `${subject.path}/${place.list}/${place.index}/env`;
+  const env = readObjects(place.container.env, path);
+  const missing = new Map(injection.env);
   const conflicts: Conflict[] = [];
   env?.forEach((existing, index) => {
-    const wanted = typeof existing.name === 'string' ? wantedByName.get(existing.name) : undefined;
+    const wanted = typeof existing.name === 'string' ? injection.env.get(existing.name) : undefined;
     if (wanted === undefined) return;
-    missing.delete(wanted);
+    missing.delete(wanted.name);
     const match = matchEnv(existing, wanted, injection, subject.staleApplication);
-    if (match === 'stale') patch.replace([...path, index], wanted.entry);
+    if (match === 'stale') patch.replace(`${path}/${index}`, wanted.entry);
     if (match !== 'foreign') return;
     const text = `container "${place.name}": ${describeField(subject, place, 'env', wanted.name)} is set by yourself, and krake-hooks sets it too: remove it`;
     conflicts.push({ reason: 'env-conflict', text });
@@ -98,7 +96,7 @@ function planEnv(
   patch.append(
     path,
     env,
-    [...missing].map(({ entry }) => entry),
+    Array.from(missing.values(), ({ entry }) => entry),
   );
   return conflicts;
 }
@@ -110,8 +108,8 @@ function planMounts(
   readOnlyVolumes: ReadonlySet<unknown>,
   patch: PatchBuilder,
 ): Conflict[] {
-  const path = [...subject.path, place.list, place.index, 'volumeMounts'];
-  const mounts = readObjects(place.container.volumeMounts, path.join('.'));
+  const path = `${subject.path}/${place.list}/${place.index}/volumeMounts`;
+  const mounts = readObjects(place.container.volumeMounts, path);
   const missing = new Set(injection.mountDirectories);
   const conflicts: Conflict[] = [];
   for (const mount of mounts ?? []) {
@@ -135,7 +133,12 @@ function describeField(
   list: string,
   entry: string,
 ): string {
-  return `${subject.path.join('.')}.${place.list}[${place.name}].${list}[${entry}]`;
+  return `${toField(subject.path)}.${place.list}[${place.name}].${list}[${entry}]`;
+}
+
+/** As Kubernetes writes it in its own messages. */
+function toField(path: Pointer): string {
+  return path.slice(1).replaceAll('/', '.');
 }
 
 function toProblem(conflicts: readonly Conflict[]): Problem | undefined {

@@ -26,7 +26,12 @@ export function patched(uid: string, operations: readonly unknown[], told: Told)
 
 /** Refused: what the user asks for contradicts itself or what is there. */
 export function denied(uid: string, message: string, told: Told): string {
-  const status = { status: 'Failure', code: 422, reason: 'Invalid', message: message.slice(0, MAX_MESSAGE_LENGTH) };
+  const status = {
+    status: 'Failure',
+    code: 422,
+    reason: 'Invalid',
+    message: message.slice(0, MAX_MESSAGE_LENGTH),
+  };
   return toReview({ uid, allowed: false, status, ...optional(told) });
 }
 

@@ -1,12 +1,12 @@
-import { SYSTEM_NAMESPACES } from '../contract/index.ts';
+import { SYSTEM_NAMESPACES, callbackBase } from '../contract/index.ts';
 import type { Config } from '../config/index.ts';
 
 /** What of the configuration decides about a review. */
 export interface AdmissionSettings {
   /** Namespaces that are refused here too, in case that the selector of the webhook configuration was changed. */
   readonly excludedNamespaces: ReadonlySet<string>;
-  /** Base URL that applications signal at. */
-  readonly endpoint: string;
+  /** What the URLs that applications signal at begin with. */
+  readonly callbackBase: string;
   readonly injection: Config['injection'];
 }
 
@@ -14,9 +14,10 @@ export function buildAdmissionSettings(
   config: Pick<Config, 'namespace' | 'callbacks' | 'injection'>,
 ): AdmissionSettings {
   const { serviceName, servicePort, externalEndpoint } = config.callbacks;
+  const endpoint = externalEndpoint ?? `https://${serviceName}.${config.namespace}.svc:${servicePort}`;
   return {
     excludedNamespaces: new Set([...SYSTEM_NAMESPACES, config.namespace]),
-    endpoint: externalEndpoint ?? `https://${serviceName}.${config.namespace}.svc:${servicePort}`,
+    callbackBase: callbackBase(endpoint),
     injection: config.injection,
   };
 }

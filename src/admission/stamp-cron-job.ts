@@ -23,7 +23,7 @@ interface CronJobExamination {
   readonly warnings: readonly string[];
 }
 
-const JOB_TEMPLATE_METADATA = ['spec', 'jobTemplate', 'metadata'];
+const JOB_TEMPLATE_METADATA = '/spec/jobTemplate/metadata';
 
 /** Writes a CronJob's annotations into its job template, so that every Job of it comes with them, or takes them away. */
 export function stampCronJob(subject: ReviewSubject): Decision {
@@ -55,7 +55,7 @@ function examineCronJob(
   const spec = readObject(object.spec, 'spec');
   const jobTemplate = readMeta(
     readObject(spec?.jobTemplate, 'spec.jobTemplate')?.metadata,
-    JOB_TEMPLATE_METADATA.join('.'),
+    JOB_TEMPLATE_METADATA,
   );
   const pod = readPodTemplate(object, ['spec', 'jobTemplate', 'spec', 'template']);
   const asked = readAskedHooks(

@@ -21,14 +21,14 @@ export function stampWorkload(subject: ReviewSubject): Decision {
 
   const patch = createPatchBuilder();
   const { application, ownLabel } = found.target;
-  patch.changeMeta(['metadata'], subject.meta, { labels: { [LABEL_APPLICATION]: ownLabel } });
-  patch.changeMeta(['spec', 'template', 'metadata'], found.template, stampOf(application, found.asked));
+  patch.changeMeta('/metadata', subject.meta, { labels: { [LABEL_APPLICATION]: ownLabel } });
+  patch.changeMeta('/spec/template/metadata', found.template, stampOf(application, found.asked));
   return patched('stamped', patch.operations, found.warnings, application);
 }
 
 function unstamp(found: Examination): Decision {
   const patch = createPatchBuilder();
-  patch.changeMeta(['spec', 'template', 'metadata'], found.template, unstampOf(found.template));
+  patch.changeMeta('/spec/template/metadata', found.template, unstampOf(found.template));
   if (patch.operations.length > 0) return patched('unstamped', patch.operations, found.warnings);
   const isUnnamed = found.asked.request.hooks.length > 0;
   return unchanged(isUnnamed ? 'unnamed' : 'no-hooks', found.warnings);

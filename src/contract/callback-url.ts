@@ -15,7 +15,8 @@ export function callbackPath(namespace: string, application: string, hook: Hook)
   return `/kubernetes/namespaces/${namespace}/applications/${application}/${hook}`;
 }
 
-function callbackBase(endpoint: string): string {
+/** What stands before the path of every callback URL: for whoever builds many of one endpoint. */
+export function callbackBase(endpoint: string): string {
   const url = new URL(endpoint);
   const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
   return `${url.protocol}//${url.hostname}:${port}${url.pathname.replace(/\/+$/, '')}`;
