@@ -1,4 +1,4 @@
-import { access, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findMarkedProcesses, killProcessesOf } from './marked-processes.ts';
 import { cgroupName, removeCgroups } from './node-cgroups.ts';
@@ -43,16 +43,19 @@ export const takeDown = async (dir: string): Promise<number> => {
   return ended;
 };
 
-/** Ends the clusters of checkouts that don't exist any more, such as a CI job's: nobody else would. */
+/** One of these is in a state directory from before its first process starts until its cluster is taken down. */
+const signsOfLife = ['lock', 'cluster.json', 'owner.json', 'tokens.csv'];
+
+/**
+ * Ends the clusters whose directory was deleted while they ran, such as a CI job's: nobody else would. Their programs may have made
+ * parts of it anew.
+ */
 export const takeDownOrphans = async (): Promise<void> => {
   const dirs = new Set((await findMarkedProcesses()).map((marked) => marked.dir));
   for (const dir of dirs) {
-    const exists = await access(dir).then(
-      () => true,
-      () => false,
-    );
-    if (exists) continue;
-    say(`the cluster of ${dir} is still running, but its directory is gone: taking it down`);
+    const entries = await readdir(dir).catch(() => []);
+    if (entries.some((name) => signsOfLife.includes(name))) continue;
+    say(`the cluster of ${dir} is still running, but its directory was deleted: taking it down`);
     await takeDown(dir);
   }
 };
