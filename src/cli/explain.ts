@@ -107,17 +107,17 @@ async function dryRun(
   const resource = WORKLOAD_KINDS[subject.kind];
   const options = { dryRun: true, onWarning: (text: string) => warnings.push(text) };
   const { name } = subject.metadata;
-  const create = (object: Subject) => client.create(resource, namespace, object, options);
+  const create = (object: Subject) => client.create<Subject>(resource, namespace, object, options);
   if (name !== undefined && subject.kind !== 'Pod' && subject.kind !== 'Job') {
     const patch = { type: 'apply', body: subject, fieldManager: 'krake-hooks-explain' } as const;
-    return (await client.patch({ resource, namespace, name }, patch, options)) as Subject;
+    return await client.patch<Subject>({ resource, namespace, name }, patch, options);
   }
   try {
-    return (await create(subject)) as Subject;
+    return await create(subject);
   } catch (error) {
     // Pods and Jobs cannot be changed: one that is there already is asked about as a new one of another name.
     if (!isConflict(error) || name === undefined) throw error;
-    return (await create(withFreeName(subject))) as Subject;
+    return await create(withFreeName(subject));
   }
 }
 
