@@ -5,7 +5,7 @@ import { claimPatch, releasePatch } from './plan-claims.ts';
 
 type Client = Pick<KubeClient, 'patch' | 'delete'>;
 
-/** Writes to one workload as it was read: with another UID or a newer resourceVersion each of them is refused (409 or 422). */
+/** Writes to one workload as it was read: with another UID or a newer resourceVersion each of them is refused (409). */
 export interface WorkloadActions {
   /** False: it was gone already. */
   delete(workload: LiveWorkload): Promise<boolean>;
@@ -55,10 +55,10 @@ export function createWorkloadActions(
       else await merge(workload, {}, { replicas: 0 }, 'scale');
     },
     async repairStamp(workload) {
-      const { uid, resourceVersion } = identityOf(workload);
+      // Written, not tested: an outdated one is then a conflict (409), and 422 is left for what is refused.
+      const { resourceVersion } = workload;
       const body = [
-        { op: 'test', path: '/metadata/uid', value: uid },
-        { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
+        { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
         ...(workload.stampPatch ?? []),
       ];
       await client.patch(refOf(workload), { type: 'json', body }, { signal });

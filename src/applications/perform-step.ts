@@ -1,5 +1,5 @@
 import { LABEL_APPLICATION, MANAGED_BY } from '../contract/index.ts';
-import { KubeApiError, isConflict, type ObjectRef } from '../kube/index.ts';
+import { KubeApiError, type ObjectRef } from '../kube/index.ts';
 import { createWorkloadActions } from './act-on-workload.ts';
 import { createToken, sha256 } from './application-secret.ts';
 import type { ApplicationView, PlannedEvent, Step } from './application-view.ts';
@@ -106,13 +106,14 @@ async function performOnWorkload(
   const stale: Outcome = { then: 'plan', view: { ...view, live: undefined } };
   switch (step.do) {
     case 'claim':
-      await workloads.claim(step.workload, view.name, step.hooks, step.completeAction);
-      return { then: 'plan', view: { ...tried(view, step.workload.ref.uid), live: undefined } };
+      return unlessRefused(view, step, deps, () =>
+        workloads.claim(step.workload, view.name, step.hooks, step.completeAction),
+      );
     case 'release':
       await workloads.release(step.workload);
       return stale;
     case 'repair-stamp':
-      return repairStamp(view, step, deps, () => workloads.repairStamp(step.workload));
+      return unlessRefused(view, step, deps, () => workloads.repairStamp(step.workload));
     case 'delete-workload':
       if (!(await workloads.delete(step.workload))) return { ...stale, happened: false };
       acted(view, 'delete', deps);
@@ -195,44 +196,40 @@ async function replaceStatus(
   return written;
 }
 
-/** What a policy or a quota refuses is said in the status and tried again at the next look, and holds up nothing else. */
-async function repairStamp(
+/** What a policy refuses is said in the status and tried again at a later look, and holds up nothing else. */
+async function unlessRefused(
   view: ApplicationView,
-  step: Does<'repair-stamp'>,
+  step: Does<'repair-stamp' | 'claim'>,
   deps: StepDeps,
   patch: () => Promise<void>,
 ): Promise<Outcome> {
   const { kind, name, uid } = step.workload.ref;
+  const outcome: Outcome = {
+    then: 'plan',
+    view: { ...view, tried: new Set([...view.tried, uid]), live: undefined },
+  };
   try {
     await patch();
-    deps.metrics.action('stamp-repaired');
+    deps.metrics.action(step.do);
+    return outcome;
   } catch (error) {
-    if (
-      !(error instanceof KubeApiError) ||
-      isConflict(error) ||
-      error.status >= 500 ||
-      error.status === 404
-    ) {
-      throw error;
-    }
-    deps.logger.warn('a stamp could not be repaired', {
-      namespace: view.namespace,
+    if (!(error instanceof KubeApiError) || ![400, 403, 422].includes(error.status)) throw error;
+    const { namespace } = view;
+    deps.logger.warn('a workload could not be patched', {
+      step: step.do,
+      namespace,
       kind,
       name,
       error: error.message,
     });
+    return { ...outcome, happened: false };
   }
-  return { then: 'plan', view: { ...tried(view, uid), live: undefined } };
 }
 
 function acted(view: ApplicationView, action: string, { metrics, now }: StepDeps): void {
   metrics.action(action);
   const receivedAt = Date.parse(view.application?.status?.signals?.complete?.receivedAt ?? '');
   if (Number.isFinite(receivedAt)) metrics.signalToAction(action, Math.max(0, now() - receivedAt) / 1000);
-}
-
-function tried(view: ApplicationView, uid: string): ApplicationView {
-  return { ...view, tried: new Set([...view.tried, uid]) };
 }
 
 function appOf(view: ApplicationView): Application {

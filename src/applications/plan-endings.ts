@@ -36,7 +36,9 @@ export function planOff(s: Situation): Step | undefined {
     const unstamped = planStamps(s, s.survivors);
     if (unstamped !== undefined) return unstamped;
   }
-  return s.managed && s.podCount === 0 ? { do: 'delete-application' } : { do: 'rest' };
+  if (!s.managed || s.podCount > 0) return { do: 'rest' };
+  // Not left to the garbage collector: a namesake's Application must not find it.
+  return planRetirement(s) ?? { do: 'delete-application' };
 }
 
 /** None of its workloads is there any more: it has come to its end, and is kept for a while so that a person can see what happened. */

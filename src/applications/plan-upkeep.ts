@@ -22,7 +22,7 @@ import {
 import type { Situation } from './situation.ts';
 import { refsOf, specOf } from './wish.ts';
 
-/** What no watch shows is looked at this often: a template that asks by itself, a Secret that stands in the way. */
+/** What no watch shows is looked at this often: a template that asks by itself, a Secret or a policy that stands in the way. */
 const UNWATCHED_CHECK_MS = 60_000;
 
 /** The spec of an Application that was made from annotations follows them. */
@@ -92,8 +92,10 @@ export function planStatus(s: Situation): Step {
   );
   const written = statusStep(s, next, wasStamped ? lacking.map(notInjected) : []);
   if (written !== undefined) return written;
-  const byTemplate = s.asking.some(({ asked }) => asked?.from === 'template');
-  const until = pods.checkAgainAt ?? (byTemplate ? s.now + UNWATCHED_CHECK_MS : undefined);
+  const isUnwatched = s.asking.some(
+    (workload) => workload.asked?.from === 'template' || lacksStamp(workload),
+  );
+  const until = pods.checkAgainAt ?? (isUnwatched ? s.now + UNWATCHED_CHECK_MS : undefined);
   const events = podsEvent(s, pods);
   return {
     do: 'rest',

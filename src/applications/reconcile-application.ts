@@ -1,4 +1,4 @@
-import { KubeApiError, isConflict, isNotFound, type ProcessResult } from '../kube/index.ts';
+import { isConflict, isNotFound, type ProcessResult } from '../kube/index.ts';
 import type { ApplicationView, Step } from './application-view.ts';
 import type { Application } from './application.ts';
 import { performStep, recordEvents, refOf, type StepDeps } from './perform-step.ts';
@@ -72,9 +72,9 @@ export async function reconcileApplication(
   );
 }
 
-/** A conflict, a test of a JSON Patch that does not hold, an object that is gone: what was planned upon is not so any more. */
+/** A conflict, or an object that is gone: what was planned upon is not so any more. */
 function isOutdated(error: unknown): boolean {
-  return isConflict(error) || isNotFound(error) || (error instanceof KubeApiError && error.status === 422);
+  return isConflict(error) || isNotFound(error);
 }
 
 /** Without an Application and without anybody who asks for one, nothing is to be looked at again. */

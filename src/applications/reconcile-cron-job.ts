@@ -33,7 +33,7 @@ export async function reconcileCronJob(
   const patch = deps.stampPatch({ ...found, apiVersion, kind: 'CronJob' });
   if (patch === undefined) return;
   const { uid = '', resourceVersion } = found.metadata;
-  const body = [{ op: 'test', path: '/metadata/resourceVersion', value: resourceVersion }, ...patch];
+  const body = [{ op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion }, ...patch];
   await deps.client.patch(ref, { type: 'json', body }, { signal });
   deps.metrics.action('stamp-repaired');
   deps.logger.info('CronJob stamp repaired', { namespace, name, uid });
