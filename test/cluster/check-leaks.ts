@@ -179,14 +179,17 @@ const checkAll = async (): Promise<void> => {
       await runCli('down');
       await expectNothingLeft(before);
     });
-    await check(`up killed when it starts ${program}: the next up works, and down too`, async () => {
-      await killUpAt(program);
+  }
+  await check(
+    `up killed so at ${moments.length} moments in a row: the next one works, and down too`,
+    async () => {
+      for (const program of moments) await killUpAt(program);
       await runCli('up');
       await expectHealthy();
       await runCli('down');
       await expectNothingLeft(before);
-    });
-  }
+    },
+  );
   const victim = hasNode ? 'kubelet' : 'etcd';
   await check(
     `${victim} killed in a running cluster: up repairs it, down leaves nothing behind`,
