@@ -11,12 +11,13 @@ export interface ServerProcess {
 export function startServer(script: string, args: readonly string[]): Promise<ServerProcess> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(import.meta.dirname, script), ...args], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'ignore'],
     });
     const ended = new Promise<void>((done) => child.once('exit', () => done()));
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`${script} ended with code ${code} before it listened`)));
     child.stdout.once('data', (chunk: Buffer) => {
+      child.stdout.resume();
       resolve({
         port: Number.parseInt(chunk.toString('utf8'), 10),
         pid: child.pid ?? 0,

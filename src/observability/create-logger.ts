@@ -1,4 +1,5 @@
 import winston from 'winston';
+import { createLineWriter } from './line-writer.ts';
 import type { LogFields, Logger } from './logger.ts';
 
 export interface LoggerOptions {
@@ -9,11 +10,12 @@ export interface LoggerOptions {
 
 /** JSON lines `{time, level, message, …fields}`, one line per decision. */
 export function createLogger(options: LoggerOptions): Logger {
-  const transport =
-    options.stream === undefined
-      ? new winston.transports.Console()
-      : new winston.transports.Stream({ stream: options.stream });
-  const sink = winston.createLogger({ level: options.level, format: jsonLine(), transports: [transport] });
+  const stream = options.stream ?? createLineWriter(process.stdout.fd);
+  const sink = winston.createLogger({
+    level: options.level,
+    format: jsonLine(),
+    transports: [new winston.transports.Stream({ stream })],
+  });
   return wrap(sink, {});
 }
 
