@@ -53,6 +53,8 @@ export interface ServerKind {
 
 /** How often the time limits of header and request are looked at; it is their inaccuracy. */
 const CHECK_INTERVAL_MS = 1_000;
+/** Connections that wait to be accepted; with Node's 511 a burst of them has others wait a second for their next SYN. */
+const BACKLOG = 4_096;
 /** Enough for any client; Node's own limit of 2,000 is an invitation. */
 const MAX_HEADERS = 100;
 
@@ -159,7 +161,7 @@ function listen(server: NetServer, { name, host, port }: ListenerOptions): Promi
     const failed = (error: NodeJS.ErrnoException) =>
       reject(new Error(`${name}: cannot listen on ${host}:${port}: ${whyNot(error)}`, { cause: error }));
     server.once('error', failed);
-    server.listen({ port, ...(host === '' ? {} : { host }) }, () => {
+    server.listen({ port, backlog: BACKLOG, ...(host === '' ? {} : { host }) }, () => {
       server.off('error', failed);
       resolve();
     });
