@@ -29,15 +29,17 @@ export function matchMount(
   if (path === ours) {
     const isWhole = !mount.subPath && !mount.subPathExpr;
     if (mount.name === VOLUME_NAME && isWhole) return 'ours';
-    return { conflict: `mounts ${describe(mount)} at ${directory}` };
+    return { conflict: `mounts ${describe(mount)} where krake-hooks mounts its files, at ${directory}` };
   }
   if (path.startsWith(`${ours}/`)) {
-    return { conflict: `mounts ${describe(mount)} inside ${directory}, which is mounted read-only` };
+    return {
+      conflict: `mounts ${describe(mount)} inside ${directory}, where krake-hooks mounts its files read-only`,
+    };
   }
   const isAbove = ours.startsWith(path === '/' ? '/' : `${path}/`);
   if (isAbove && (mount.readOnly === true || readOnlyVolumes.has(mount.name))) {
     return {
-      conflict: `mounts ${describe(mount)} read-only at ${path}, so that nothing can be mounted at ${directory}`,
+      conflict: `mounts ${describe(mount)} read-only at ${path}, so that the files of krake-hooks cannot be mounted at ${directory}`,
     };
   }
   return 'absent';

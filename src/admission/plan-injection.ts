@@ -118,7 +118,7 @@ function planMounts(
       if (match === 'ours') missing.delete(directory);
       if (typeof match === 'string') continue;
       const where = describeField(subject, place, 'volumeMounts', String(mount.mountPath).slice(0, 100));
-      const text = `container "${place.name}": ${where} ${match.conflict}, where krake-hooks mounts its files: use another path`;
+      const text = `container "${place.name}": ${where} ${match.conflict}: use another path`;
       conflicts.push({ reason: 'mount-conflict', text });
     }
   }
@@ -148,6 +148,7 @@ function toProblem(conflicts: readonly Conflict[]): Problem | undefined {
   const more = conflicts.length - told.length;
   const message =
     `hooks cannot be injected: ${told.join('; ')}${more > 0 ? `; and ${more} more` : ''}. ` +
-    `Or leave the container out with the annotation ${ANNOTATION_CONTAINERS}, or switch hooks off with ${ANNOTATION_HOOKS}`;
+    `${first.reason === 'volume-conflict' ? '' : `Or choose other containers with the annotation ${ANNOTATION_CONTAINERS}. `}` +
+    `Or leave hooks out: ${ANNOTATION_HOOKS}`;
   return { reason: first.reason, message };
 }

@@ -3,13 +3,17 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
   const lower = word.toLowerCase();
   let best: { candidate: string; distance: number } | undefined;
   for (const candidate of candidates) {
+    // Each letter more or less is one step at least: most words need no comparison.
+    if (Math.abs(candidate.length - word.length) > tolerance(candidate)) continue;
     const distance = editDistance(lower, candidate.toLowerCase());
     if (best === undefined || distance < best.distance) best = { candidate, distance };
   }
-  // A third of the letters wrong is a slip; more is another word.
-  return best !== undefined && best.distance <= Math.max(1, Math.ceil(best.candidate.length / 3))
-    ? best.candidate
-    : undefined;
+  return best !== undefined && best.distance <= tolerance(best.candidate) ? best.candidate : undefined;
+}
+
+/** A third of the letters wrong is a slip; more is another word. */
+function tolerance(candidate: string): number {
+  return Math.max(1, Math.ceil(candidate.length / 3));
 }
 
 /** Levenshtein distance; words longer than 100 characters are not compared further, they are no slips. */

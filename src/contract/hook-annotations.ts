@@ -23,6 +23,9 @@ export interface HookRequest {
   readonly warnings: readonly string[];
 }
 
+/** Nobody reads more, and comparing letters costs: an annotation may hold a million wrong words. */
+const MAX_WARNINGS = 20;
+
 type Annotations = Readonly<Record<string, string>> | undefined;
 
 /**
@@ -52,6 +55,7 @@ export function splitList(value: string | undefined): string[] {
 function parseHooks(value: string | undefined, warnings: string[]): Hook[] {
   const words = splitList(value);
   for (const word of words) {
+    if (warnings.length >= MAX_WARNINGS) break;
     if (!(HOOKS as readonly string[]).includes(word)) {
       warnings.push(unknownValue(ANNOTATION_HOOKS, word, HOOKS, 'it is ignored'));
     }
@@ -85,6 +89,7 @@ function misspeltKeys(annotations: Annotations): string[] {
   const known: readonly string[] = USER_ANNOTATIONS;
   const warnings: string[] = [];
   for (const key of Object.keys(annotations ?? {})) {
+    if (warnings.length >= MAX_WARNINGS) break;
     if (known.includes(key) || key === ANNOTATION_STAMPED_FROM || !isNearlyOurs(key)) continue;
     const meant = didYouMean(key, known);
     const hint =
