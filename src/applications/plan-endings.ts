@@ -7,6 +7,8 @@ import { issueForNewLife, planRetirement } from './plan-token.ts';
 import type { Situation } from './situation.ts';
 import { refsOf } from './wish.ts';
 
+const WAIT_FOR_WORKLOADS_MS = 15_000;
+
 /**
  * The workloads are there and no hook is on: the token is void at once, signals are forgotten. The Secret stays while pods refer to it, then
  * an Application that followed annotations goes (its Secret with it); a hand-written one stays.
@@ -84,7 +86,8 @@ function waitForWorkloads(s: Situation): Step {
       message: 'none of the workloads that the spec lists was found',
     },
   ]);
-  return statusStep(s, next) ?? { do: 'rest' };
+  // Nothing watches workloads that nobody has annotated.
+  return statusStep(s, next) ?? { do: 'rest', until: s.now + WAIT_FOR_WORKLOADS_MS };
 }
 
 function finishGone(s: Situation): Step | undefined {

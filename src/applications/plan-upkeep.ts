@@ -22,7 +22,7 @@ import {
 import type { Situation } from './situation.ts';
 import { refsOf, specOf } from './wish.ts';
 
-/** What no watch shows is looked at this often: a template that asks by itself, a Secret or a policy that stands in the way. */
+/** What no watch shows is looked at this often: a template that asks by itself, a listed workload, a Secret or a policy that stands in the way. */
 const UNWATCHED_CHECK_MS = 60_000;
 
 /** The spec of an Application that was made from annotations follows them. */

@@ -8,15 +8,7 @@ import {
   type ApplicationController,
   type ApplicationControllerOptions,
 } from '../../src/applications/index.ts';
-import {
-  ANNOTATION_COMPLETE_ACTION,
-  ANNOTATION_HOOKS,
-  LABEL_APPLICATION,
-  WORKLOAD_KINDS,
-  applicationName,
-  secretName,
-  type WorkloadKind,
-} from '../../src/contract/index.ts';
+import { WORKLOAD_KINDS, secretName, type WorkloadKind } from '../../src/contract/index.ts';
 import {
   createEventRecorder,
   createKubeClient,
@@ -26,11 +18,16 @@ import {
   type ObjectRef,
 } from '../../src/kube/index.ts';
 import type { LogFields, Logger } from '../../src/observability/index.ts';
+import { buildAdmissionSettings } from '../../src/admission/index.ts';
+import { stampPatch } from '../../src/cli/stamp-patch.ts';
+import { configSchema } from '../../src/config/index.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
 import { waitFor } from '../cluster/wait-for.ts';
+import { buildWorkload, type WorkloadOptions } from './applications-workloads.ts';
 
 export const NAMESPACE = 'shop';
 /** Fine for tests: nothing of what they wait for takes longer on a busy machine. */
+const settings = buildAdmissionSettings(configSchema.parse({}));
 const SOON = { timeoutMs: 20_000, intervalMs: 20 };
 
 export interface Replica {
@@ -75,16 +72,6 @@ export interface ApplicationsSetting {
   stop(): Promise<void>;
 }
 
-export interface WorkloadOptions {
-  readonly hooks?: string | undefined;
-  readonly action?: string;
-  readonly application?: string;
-  readonly replicas?: number;
-  readonly finalizers?: readonly string[];
-  /** Hooks written into the pod template instead. */
-  readonly template?: boolean;
-}
-
 export interface SecretObject extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
@@ -92,13 +79,12 @@ export interface SecretObject extends KubeObject {
 export async function startApplicationsSetting(): Promise<ApplicationsSetting> {
   const controlPlane = await startControlPlane();
   const admin = createKubeClient({ kubeconfigPath: controlPlane.kubeconfig, userAgent: 'test-admin/0' });
-  const kubectl = controlPlane.kubectl;
-  await kubectl(['apply', '--server-side', '-f', 'manifests/crd/applications.yaml']);
-  await kubectl(['wait', '--for=condition=Established', 'crd/applications.hooks.krake.dev']);
-  await kubectl(['create', 'namespace', 'krake-system']);
-  await kubectl(['apply', '-f', 'manifests/base/rbac/controller.yaml']);
-  await kubectl(['create', 'namespace', NAMESPACE]);
-  await kubectl(['label', 'namespace', NAMESPACE, 'hooks.krake.dev/enabled=true']);
+  await controlPlane.kubectl(['apply', '--server-side', '-f', 'manifests/crd/applications.yaml']);
+  await controlPlane.kubectl(['wait', '--for=condition=Established', 'crd/applications.hooks.krake.dev']);
+  await controlPlane.kubectl(['create', 'namespace', 'krake-system']);
+  await controlPlane.kubectl(['apply', '-f', 'manifests/base/rbac/controller.yaml']);
+  await controlPlane.kubectl(['create', 'namespace', NAMESPACE]);
+  await controlPlane.kubectl(['label', 'namespace', NAMESPACE, 'hooks.krake.dev/enabled=true']);
   const kubeconfigPath = await writeControllerKubeconfig(controlPlane);
   const clients: FullKubeClient[] = [];
   const replicas: Replica[] = [];
@@ -122,7 +108,11 @@ export async function startApplicationsSetting(): Promise<ApplicationsSetting> {
       return replica;
     },
     async createWorkload(kind, name, options = {}) {
-      const created = await admin.create(WORKLOAD_KINDS[kind], NAMESPACE, buildWorkload(kind, name, options));
+      const created = await admin.create(
+        WORKLOAD_KINDS[kind],
+        NAMESPACE,
+        buildWorkload(kind, name, NAMESPACE, options),
+      );
       return created.metadata.uid ?? '';
     },
     workload: (kind, name) => admin.get(refOf(kind, name)),
@@ -196,45 +186,6 @@ export function createBundle(pem: string): Bundle {
   };
 }
 
-/** A stamp as admission writes it, in small: admission is not part of these tests. */
-export function stampPatch(object: KubeObject): readonly unknown[] | undefined {
-  const { kind, metadata, spec } = object as KubeObject & {
-    spec?: { template?: { metadata?: KubeObject['metadata'] } };
-  };
-  if (kind === 'Job' || kind === 'Pod' || kind === 'CronJob' || spec?.template === undefined)
-    return undefined;
-  const hooks = metadata.annotations?.[ANNOTATION_HOOKS];
-  const template = spec.template.metadata ?? {};
-  const annotations = template.annotations ?? {};
-  const origin = 'hooks.krake.dev/stamped-from';
-  if (hooks === undefined) {
-    if (annotations[origin] !== 'workload') return undefined;
-    const { [LABEL_APPLICATION]: label, ...labels } = template.labels ?? {};
-    return label === undefined
-      ? undefined
-      : [
-          { op: 'replace', path: '/spec/template/metadata/labels', value: labels },
-          { op: 'remove', path: '/spec/template/metadata/annotations' },
-        ];
-  }
-  const application =
-    metadata.labels?.[LABEL_APPLICATION] ?? applicationName(kind ?? '', metadata.name ?? '');
-  if (template.labels?.[LABEL_APPLICATION] === application && annotations[ANNOTATION_HOOKS] === hooks)
-    return undefined;
-  return [
-    {
-      op: 'add',
-      path: '/spec/template/metadata/labels',
-      value: { ...template.labels, [LABEL_APPLICATION]: application },
-    },
-    {
-      op: 'add',
-      path: '/spec/template/metadata/annotations',
-      value: { ...annotations, [ANNOTATION_HOOKS]: hooks, [origin]: 'workload' },
-    },
-  ];
-}
-
 async function startReplica(client: FullKubeClient, options: ReplicaOptions): Promise<Replica> {
   const lines: Replica['lines'][number][] = [];
   const actions: string[] = [];
@@ -254,7 +205,7 @@ async function startReplica(client: FullKubeClient, options: ReplicaOptions): Pr
       metrics: { action: (action) => void actions.push(action), signalToAction: () => undefined },
       now: Date.now,
       randomBytes,
-      stampPatch,
+      stampPatch: (object) => stampPatch(object, settings),
     },
     {
       workers: options.workers ?? 8,
@@ -276,54 +227,9 @@ async function startReplica(client: FullKubeClient, options: ReplicaOptions): Pr
 }
 
 export function createRecordingLogger(lines: { message: string; fields: LogFields | undefined }[]): Logger {
-  const write = (message: string, fields?: LogFields) => void lines.push({ message, fields: { ...fields, at: Date.now() } });
+  const write = (message: string, fields?: LogFields) => void lines.push({ message, fields });
   const logger: Logger = { debug: write, info: write, warn: write, error: write, child: () => logger };
   return logger;
-}
-
-function buildWorkload(kind: WorkloadKind, name: string, options: WorkloadOptions): object {
-  const { hooks = 'complete', action, application, replicas = 1, template: byTemplate = false } = options;
-  const own = {
-    ...(hooks === '' ? {} : { [ANNOTATION_HOOKS]: hooks }),
-    ...(action === undefined ? {} : { [ANNOTATION_COMPLETE_ACTION]: action }),
-  };
-  const name63 = application ?? applicationName(kind, name);
-  const labels = { app: name, ...(hooks === '' ? {} : { [LABEL_APPLICATION]: name63 }) };
-  const podSpec = {
-    restartPolicy: kind === 'Job' || kind === 'Pod' ? 'Never' : 'Always',
-    containers: [{ name: 'main', image: 'example.invalid/none' }],
-    volumes: [{ name: 'krake-hooks', secret: { secretName: secretName(name63) } }],
-  };
-  const origin = { 'hooks.krake.dev/stamped-from': byTemplate ? 'template' : 'workload' };
-  const template = {
-    metadata: { labels, ...(hooks === '' ? {} : { annotations: { ...own, ...origin } }) },
-    spec: podSpec,
-  };
-  const metadata = {
-    name,
-    namespace: NAMESPACE,
-    labels: application === undefined ? {} : { [LABEL_APPLICATION]: application },
-    annotations: byTemplate ? {} : own,
-    finalizers: options.finalizers ?? [],
-  };
-  const base = { apiVersion: WORKLOAD_KINDS[kind].apiVersion, kind, metadata };
-  const selector = { matchLabels: { app: name } };
-  switch (kind) {
-    case 'Pod':
-      return { ...base, metadata: { ...metadata, labels }, spec: podSpec };
-    case 'Job':
-      return { ...base, spec: { template } };
-    case 'ReplicationController':
-      return { ...base, spec: { replicas, selector: { app: name }, template } };
-    case 'StatefulSet':
-      return { ...base, spec: { replicas, selector, serviceName: name, template } };
-    case 'DaemonSet':
-      return { ...base, spec: { selector, template } };
-    case 'CronJob':
-      return { ...base, spec: { schedule: '0 0 1 1 *', jobTemplate: { spec: { template } } } };
-    default:
-      return { ...base, spec: { replicas, selector, template } };
-  }
 }
 
 /** The service account of the manifests, with the rights of the manifests: the tests run with no others. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { APPLICATIONS, type Application } from '../../src/applications/index.ts';
+import type { Application } from '../../src/applications/index.ts';
 import { WORKLOAD_KINDS, type WorkloadKind } from '../../src/contract/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import {
@@ -34,13 +34,6 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 async function events(name: string): Promise<string> {
   await replica.events.flush();
   return (await setting.controlPlane.kubectl(['describe', '-n', NAMESPACE, 'application', name])).stdout;
-}
-
-async function annotate(kind: WorkloadKind, name: string, hooks: string | null): Promise<void> {
-  await setting.admin.patch(
-    { resource: WORKLOAD_KINDS[kind], namespace: NAMESPACE, name },
-    { type: 'merge', body: { metadata: { annotations: { 'hooks.krake.dev/hooks': hooks } } } },
-  );
 }
 
 describe('an annotated workload on a real API server', () => {
@@ -197,157 +190,6 @@ describe('an annotated workload on a real API server', () => {
       const app = await setting.applicationThat('deployment-keep', 'is completed', isCompleted);
       expect(conditionOf(app, 'Completed')).toMatchObject({ status: 'True', reason: 'NoAction' });
       expect((await setting.workload('Deployment', 'keep'))?.metadata.uid).toBe(uid);
-    },
-    LONG_MS,
-  );
-
-  it(
-    'loses its token at once when the annotation goes, and then its Application',
-    async () => {
-      await setting.createWorkload('Deployment', 'off', { replicas: 0 });
-      await setting.applicationThat('deployment-off', 'runs', isRunning);
-      await annotate('Deployment', 'off', null);
-      await waitFor('the Application to be gone', async () =>
-        (await setting.application('deployment-off')) === undefined ? true : undefined,
-      );
-      // The stamp was taken away, too: admission was not there to do it.
-      const found = (await setting.workload('Deployment', 'off')) as
-        { spec?: { template?: { metadata?: object } } } | undefined;
-      expect(JSON.stringify(found?.spec?.template?.metadata)).not.toContain('hooks.krake.dev');
-      await waitFor('the Secret to be gone', async () =>
-        (await setting.secret('deployment-off')) === undefined ? true : undefined,
-      );
-    },
-    LONG_MS,
-  );
-
-  it(
-    'keeps its Secret, with a void token, while its pods live',
-    async () => {
-      // Without a rollout: the pods of a ReplicaSet stay.
-      await setting.createWorkload('ReplicaSet', 'stay', { replicas: 1 });
-      await setting.applicationThat('replicaset-stay', 'runs', isRunning);
-      await waitFor('its pod', async () => {
-        const { stdout } = await setting.controlPlane.kubectl([
-          'get',
-          'pods',
-          '-n',
-          NAMESPACE,
-          '-l',
-          'app=stay',
-          '-o',
-          'name',
-        ]);
-        return stdout.trim() === '' ? undefined : true;
-      });
-      await waitFor('the controller to know the pod', () => Promise.resolve(true));
-      await annotate('ReplicaSet', 'stay', null);
-      const app = await setting.applicationThat(
-        'replicaset-stay',
-        'has no token',
-        ({ status }) => status?.tokenSha256 === undefined,
-      );
-      expect(conditionOf(app, 'SecretReady')).toMatchObject({ status: 'False', reason: 'HooksDisabled' });
-      expect(await setting.secret('replicaset-stay')).toBeDefined();
-      await setting.controlPlane.kubectl(['scale', '-n', NAMESPACE, 'rs/stay', '--replicas=0']);
-      await waitFor('the Application to be gone', async () =>
-        (await setting.application('replicaset-stay')) === undefined ? true : undefined,
-      );
-    },
-    LONG_MS,
-  );
-
-  it(
-    'without its stamp gets it, and a stamped one that is asked for by its template alone is found through its pods',
-    async () => {
-      await setting.createWorkload('Deployment', 'late', { hooks: '' });
-      await annotate('Deployment', 'late', 'complete');
-      await setting.applicationThat('deployment-late', 'runs', isRunning);
-      const found = (await setting.workload('Deployment', 'late')) as
-        { spec?: { template?: { metadata?: { labels?: object } } } } | undefined;
-      expect(found?.spec?.template?.metadata?.labels).toMatchObject({
-        'hooks.krake.dev/application': 'deployment-late',
-      });
-
-      await setting.createWorkload('Deployment', 'templated', { template: true });
-      const app = await setting.applicationThat('deployment-templated', 'runs', isRunning);
-      expect(app.spec.workloads).toEqual([{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'templated' }]);
-      await setting.signal('deployment-templated');
-      await setting.gone('Deployment', 'templated');
-    },
-    LONG_MS,
-  );
-
-  it(
-    'has its Secret back, with a new token, when somebody deletes or changes it',
-    async () => {
-      await setting.createWorkload('Deployment', 'robust', { replicas: 1 });
-      const first = await setting.applicationThat('deployment-robust', 'runs', isRunning);
-      await setting.controlPlane.kubectl([
-        'delete',
-        'secret',
-        '-n',
-        NAMESPACE,
-        'krake-hooks-deployment-robust',
-      ]);
-      // Nobody may watch Secrets: the next pod is what makes the controller look.
-      await setting.controlPlane.kubectl([
-        'delete',
-        'pod',
-        '-n',
-        NAMESPACE,
-        '-l',
-        'app=robust',
-        '--wait=false',
-      ]);
-      const second = await setting.applicationThat(
-        'deployment-robust',
-        'has a new token',
-        ({ status }) => status?.tokenSha256 !== first.status?.tokenSha256 && status?.phase === 'Running',
-      );
-      const secret = await waitFor('the Secret', () => setting.secret('deployment-robust'));
-      expect(sha256(decode(secret.data?.token))).toBe(second.status?.tokenSha256);
-      expect(await events('deployment-robust')).toContain('SecretRepaired');
-    },
-    LONG_MS,
-  );
-
-  it(
-    'gets a new CA bundle into its Secret, with the same token',
-    async () => {
-      const before = await setting.secret('deployment-robust');
-      bundle.set('-----BEGIN CERTIFICATE-----\nsecond\n-----END CERTIFICATE-----\n');
-      const after = await waitFor('the new bundle', async () => {
-        const secret = await setting.secret('deployment-robust');
-        return decode(secret?.data?.['ca-bundle.pem']) === bundle.pem() ? secret : undefined;
-      });
-      expect(after.data?.token).toBe(before?.data?.token);
-    },
-    LONG_MS,
-  );
-
-  it(
-    'whose Application was deleted or changed by hand has it back',
-    async () => {
-      const first = await setting.application('deployment-robust');
-      await setting.controlPlane.kubectl(['delete', 'application', '-n', NAMESPACE, 'deployment-robust']);
-      const second = await setting.applicationThat(
-        'deployment-robust',
-        'is there again',
-        (app) => isRunning(app) && app.metadata.uid !== first?.metadata.uid,
-      );
-      expect(sha256(decode((await setting.secret('deployment-robust'))?.data?.token))).toBe(
-        second.status?.tokenSha256,
-      );
-      await setting.admin.patch(
-        { resource: APPLICATIONS, namespace: NAMESPACE, name: 'deployment-robust' },
-        { type: 'merge', body: { spec: { hooks: ['shutdown'], completeAction: 'none' } } },
-      );
-      await setting.applicationThat(
-        'deployment-robust',
-        'follows its annotations again',
-        ({ spec }) => spec.hooks.join() === 'complete' && spec.completeAction === 'delete',
-      );
     },
     LONG_MS,
   );
