@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Config } from '../config/index.ts';
+import { inClusterUrl, type Config } from '../config/index.ts';
 import {
   createEventRecorder,
   createKubeClient,
@@ -35,10 +35,12 @@ export interface Part {
 export function createShared(config: Config, logger: Logger, metrics: Metrics): Shared {
   const part = config.parts.length === 1 ? config.parts[0] : undefined;
   const component = part === undefined ? 'krake-hooks' : `krake-hooks-${part}`;
+  const apiServer = inClusterUrl();
   const client = createKubeClient({
     userAgent: `${component}/${VERSION}`,
     ...(config.kubeconfig !== undefined && { kubeconfigPath: config.kubeconfig }),
     ...(config.kubeContext !== undefined && { context: config.kubeContext }),
+    ...(apiServer !== undefined && { inClusterUrl: apiServer }),
     ...(part === 'controller' && { requestsPerSecond: config.controller.requestsPerSecond }),
   });
   const events = createEventRecorder({ client, component, instance: hostname(), logger });

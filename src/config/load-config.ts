@@ -113,7 +113,7 @@ function setPath(tree: Record<string, unknown>, path: string, value: unknown): v
   let node = tree;
   for (const part of parts) {
     const child = node[part];
-    node = isTree(child) ? child : ((node[part] = {}));
+    node = isTree(child) ? child : (node[part] = {});
   }
   node[last] = value;
 }
