@@ -186,12 +186,14 @@ function pathsOf(decision: Decision): readonly string[] {
 
 /** The injected pod with exactly what we add taken out again. */
 function withoutOurs(injected: Pod, original: Pod): unknown {
-  const copy = JSON.parse(JSON.stringify(injected)) as { spec: Record<string, unknown> & Pod['spec'] };
+  const copy = JSON.parse(JSON.stringify(injected)) as {
+    spec: { volumes?: Named[] | undefined; readonly containers: Container[] };
+  };
   const take = (
     list: readonly Named[] | undefined,
     before: readonly Named[] | undefined,
   ): Named[] | undefined => (before === undefined ? undefined : list?.slice(0, before.length));
-  copy.spec.volumes = take(copy.spec.volumes, original.spec.volumes) as never;
+  copy.spec.volumes = take(copy.spec.volumes, original.spec.volumes);
   copy.spec.containers.forEach((injectedContainer, i) => {
     const was = original.spec.containers[i];
     const target = injectedContainer as { env: unknown; volumeMounts: unknown };
