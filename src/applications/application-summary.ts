@@ -2,6 +2,7 @@ import type { KubeObject } from '../kube/index.ts';
 import { isManaged, type Application, type ApplicationSpec, type Phase } from './application.ts';
 import type { ApplicationView } from './application-view.ts';
 import type { Member } from './member.ts';
+import { RETIRED } from './plan-token.ts';
 import { specOf, wishOf } from './wish.ts';
 
 /** What the controller keeps of an Application: enough to see at a start whether it is in order, and each change by others. */
@@ -12,7 +13,7 @@ export interface ApplicationSummary {
   readonly phase: Phase | undefined;
   /** Made from annotations, running, token issued, nothing to complain about, no signal waiting. */
   readonly inOrder: boolean;
-  /** Ended because its workloads are gone, with its token void. */
+  /** Ended because its workloads are gone, with its Secret retired. */
   readonly over: boolean;
   /** Ms since 1970; 0: it has not come to its end. */
   readonly finishedAtMs: number;
@@ -27,14 +28,14 @@ const FINGERPRINT_LENGTH = 16;
 
 export function summarizeApplication(object: KubeObject): ApplicationSummary {
   const app = object as Application;
-  const { phase, finishedAt, tokenSha256, workloads = [], caBundleSha256 = '' } = app.status ?? {};
+  const { phase, finishedAt, workloads = [], caBundleSha256 = '' } = app.status ?? {};
   return {
     namespace: app.metadata.namespace,
     name: app.metadata.name,
     resourceVersion: app.metadata.resourceVersion ?? '',
     phase,
     inOrder: isInOrder(app),
-    over: finishedAt !== undefined && tokenSha256 === undefined && holds(app, 'Completed'),
+    over: finishedAt !== undefined && isRetired(app) && holds(app, 'Completed'),
     finishedAtMs: finishedAt === undefined ? 0 : Date.parse(finishedAt),
     bound: joinUids(workloads),
     spec: specKey(app.spec),
@@ -52,6 +53,13 @@ function isInOrder(app: Application): boolean {
     status.signals?.complete === undefined &&
     status.observedGeneration === metadata.generation &&
     ['SecretReady', 'Stamped', 'PodsInjected'].every((type) => holds(app, type))
+  );
+}
+
+function isRetired({ status }: Application): boolean {
+  return (
+    status?.conditions?.some(({ type, reason }) => type === 'SecretReady' && reason === RETIRED.reason) ===
+    true
   );
 }
 

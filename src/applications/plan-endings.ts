@@ -3,7 +3,7 @@ import { nextStatus, statusStep, timestamp } from './next-status.ts';
 import { ending } from './plan-completion.ts';
 import { planStamps } from './plan-upkeep.ts';
 import { finished, hooksDisabled, hooksEnabled, startedAnew } from './planned-events.ts';
-import { issueForNewLife, planRetirement } from './plan-token.ts';
+import { issueForNewLife, planRetirement, removeSecret } from './plan-token.ts';
 import type { Situation } from './situation.ts';
 import { refsOf } from './wish.ts';
 
@@ -40,7 +40,7 @@ export function planOff(s: Situation): Step | undefined {
   }
   if (!s.managed || s.podCount > 0) return { do: 'rest' };
   // Not left to the garbage collector: a namesake's Application must not find it.
-  return planRetirement(s) ?? { do: 'delete-application' };
+  return removeSecret(s) ?? { do: 'delete-application' };
 }
 
 /** None of its workloads is there any more: it has come to its end, and is kept for a while so that a person can see what happened. */

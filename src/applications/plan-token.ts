@@ -66,20 +66,25 @@ export function wasReady({ status }: Pick<Situation, 'status'>): boolean {
   );
 }
 
-/** After the end, when the last pod has gone, the token is void and the Secret goes: a namesake's pods then wait for their own. */
+/**
+ * After the end, when the last pod is going, the Secret goes: a namesake's pods then wait for their own. The token stays valid for as long as
+ * the Application is kept: a pod on its way out may still say, or repeat, that it is done, and hears 200; nothing is left to be acted upon.
+ */
 export function planRetirement(s: Situation): Step | undefined {
   if (s.podCount > 0) return undefined;
-  if (s.status.tokenSha256 !== undefined) {
-    const next = nextStatus(s, { tokenSha256: undefined, tokenRenewedAt: undefined }, [
-      {
-        type: 'SecretReady',
-        status: 'False',
-        reason: 'Retired',
-        message: 'the application has come to its end; its token is void',
-      },
-    ]);
-    return statusStep(s, next);
-  }
-  const { secret } = s.live;
+  const next = nextStatus(s, { tokenRenewedAt: undefined }, [RETIRED]);
+  return statusStep(s, next) ?? removeSecret(s);
+}
+
+/** Nobody needs it any more. */
+export function removeSecret({ live: { secret } }: Situation): Step | undefined {
   return secret.state === 'ours' ? { do: 'delete-secret', uid: secret.uid } : undefined;
 }
+
+/** SecretReady of an application that has ended. */
+export const RETIRED: ConditionChange = {
+  type: 'SecretReady',
+  status: 'False',
+  reason: 'Retired',
+  message: 'the application has come to its end; its Secret is removed',
+};

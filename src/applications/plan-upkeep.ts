@@ -7,6 +7,7 @@ import {
   issueForNewLife,
   issueForRepair,
   planRetirement,
+  RETIRED,
   refuseForeignSecret,
   wasReady,
 } from './plan-token.ts';
@@ -124,20 +125,14 @@ function phaseOf(s: Situation): Phase {
   return s.asking.some((workload) => !workload.injected || lacksStamp(workload)) ? 'Degraded' : 'Running';
 }
 
-function secretCondition({ status }: Situation): ConditionChange {
-  return status.tokenSha256 === undefined
-    ? {
-        type: 'SecretReady',
-        status: 'False',
-        reason: 'Retired',
-        message: 'the application has come to its end; its token is void',
-      }
-    : {
-        type: 'SecretReady',
-        status: 'True',
-        reason: 'TokenIssued',
-        message: 'token and CA bundle are in the Secret',
-      };
+function secretCondition({ status, live }: Situation): ConditionChange {
+  if (status.finishedAt !== undefined && live.secret.state === 'absent') return RETIRED;
+  return {
+    type: 'SecretReady',
+    status: 'True',
+    reason: 'TokenIssued',
+    message: 'token and CA bundle are in the Secret',
+  };
 }
 
 function stampCondition(s: Situation): ConditionChange {
