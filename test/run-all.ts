@@ -19,7 +19,12 @@ interface Suite {
 
 const root = join(import.meta.dirname, '..');
 const results = join(root, '.work', 'results');
-const jest = ['node', '--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];
+const jest = [
+  'node',
+  '--experimental-vm-modules',
+  '--disable-warning=ExperimentalWarning',
+  'node_modules/jest/bin/jest.js',
+];
 
 const suites: readonly Suite[] = [
   { name: 'types', command: ['tsc', '--noEmit'], counted: 'exit-code' },
@@ -27,9 +32,17 @@ const suites: readonly Suite[] = [
   { name: 'format', command: ['prettier', '--check', '--log-level', 'warn', '.'], counted: 'exit-code' },
   { name: 'generated files', command: ['node', 'src/cli/generate.ts', '--check'], counted: 'exit-code' },
   { name: 'unit', command: [...jest, '--selectProjects', 'unit'], counted: 'jest' },
-  { name: 'integration', command: [...jest, '--selectProjects', 'integration', '--runInBand'], counted: 'jest' },
+  {
+    name: 'integration',
+    command: [...jest, '--selectProjects', 'integration', '--runInBand'],
+    counted: 'jest',
+  },
   { name: 'end to end', command: [...jest, '--selectProjects', 'e2e', '--runInBand'], counted: 'jest' },
-  { name: 'cluster leaves nothing behind', command: ['node', 'test/cluster/check-leaks.ts'], counted: 'closing-line' },
+  {
+    name: 'cluster leaves nothing behind',
+    command: ['node', 'test/cluster/check-leaks.ts'],
+    counted: 'closing-line',
+  },
 ];
 
 const only = process.argv.slice(2);
@@ -58,7 +71,8 @@ function line(count: Count): string {
 
 async function runSuite(suite: Suite): Promise<Count> {
   const file = join(results, `${suite.name.replaceAll(' ', '-')}.json`);
-  const command = suite.counted === 'jest' ? [...suite.command, '--json', `--outputFile=${file}`] : suite.command;
+  const command =
+    suite.counted === 'jest' ? [...suite.command, '--json', `--outputFile=${file}`] : suite.command;
   const { code, lastLine } = await run(command, suite.counted === 'jest');
   const byExitCode: Count = { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
   switch (suite.counted) {
@@ -69,7 +83,10 @@ async function runSuite(suite: Suite): Promise<Count> {
     case 'closing-line': {
       const match = /^(\d+) passed, (\d+) failed, (\d+) skipped$/.exec(lastLine);
       if (match === null) return { passed: 0, failed: 1, skipped: 0 };
-      return atLeastOneFailure({ passed: Number(match[1]), failed: Number(match[2]), skipped: Number(match[3]) }, code);
+      return atLeastOneFailure(
+        { passed: Number(match[1]), failed: Number(match[2]), skipped: Number(match[3]) },
+        code,
+      );
     }
   }
 }
@@ -119,6 +136,8 @@ function run(command: readonly string[], hideStdout: boolean): Promise<{ code: n
       console.error(`cannot start ${program}: ${error.message}`);
       resolve({ code: 1, lastLine: '' });
     });
-    child.on('close', (code) => resolve({ code: code ?? 1, lastLine: tail.trimEnd().split('\n').at(-1) ?? '' }));
+    child.on('close', (code) =>
+      resolve({ code: code ?? 1, lastLine: tail.trimEnd().split('\n').at(-1) ?? '' }),
+    );
   });
 }

@@ -136,12 +136,14 @@ export const configSchema = z.strictObject({
         .number()
         .positive()
         .default(20)
-        .describe('Requests per second and application beyond which 429 is answered.'),
+        .describe(
+          'Proven signals per second and application beyond which 429 is answered; a repeat that needs no write counts a tenth.',
+        ),
       rateBurst: z
         .int()
         .positive()
         .default(60)
-        .describe('Requests of one application that may come at once.'),
+        .describe('Proven signals of one application that may come at once.'),
     })
     .prefault({}),
 
