@@ -102,8 +102,10 @@ export function createFilesPki(deps: FilesPkiDeps, options: FilesPkiOptions): Pk
 }
 
 async function readFiles({ certFile, keyFile, caFile }: FilesPkiOptions): Promise<FileTexts> {
-  const [cert, key, ca] = await Promise.all([certFile, keyFile, caFile].map(readText));
-  return { cert: cert ?? '', key: key ?? '', ca: ca ?? '' };
+  // One after another, so that of several missing files the same one is named each time.
+  const cert = await readText(certFile);
+  const key = await readText(keyFile);
+  return { cert, key, ca: await readText(caFile) };
 }
 
 async function readText(path: string): Promise<string> {
