@@ -72,8 +72,8 @@ export function wasReady({ status }: Pick<Situation, 'status'>): boolean {
  */
 export function planRetirement(s: Situation): Step | undefined {
   if (s.podCount > 0) return undefined;
-  const next = nextStatus(s, { tokenRenewedAt: undefined }, [RETIRED]);
-  return statusStep(s, next) ?? removeSecret(s);
+  // The Secret first: a new leader reads the status, and not the Secret, to see that there is nothing left to do.
+  return removeSecret(s) ?? statusStep(s, nextStatus(s, { tokenRenewedAt: undefined }, [RETIRED]));
 }
 
 /** Nobody needs it any more. */

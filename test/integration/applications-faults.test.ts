@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Application } from '../../src/applications/index.ts';
 import { createLeaderElector, type LeaderElector } from '../../src/kube/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
@@ -9,7 +9,6 @@ import {
   createRecordingLogger,
   startApplicationsSetting,
   type ApplicationsSetting,
-  type Replica,
 } from './applications-setting.ts';
 import { createRecordingClient, type RecordingClient } from './recording-client.ts';
 
@@ -19,6 +18,8 @@ let setting: ApplicationsSetting;
 beforeAll(async () => {
   setting = await startApplicationsSetting();
 }, 600_000);
+// Whatever a test that failed has left running must not work in the next one.
+afterEach(() => setting.stopReplicas());
 afterAll(() => setting.stop(), LONG_MS);
 
 const isRunning = (app: Application | undefined) => app?.status?.phase === 'Running';
@@ -43,7 +44,9 @@ async function live(name: string, controller: RecordingClient): Promise<boolean>
   if ((await reached('it to run', isRunning)) === 'dead') return false;
   await setting.signal(application);
   if ((await reached('it to be completed', isCompleted)) === 'dead') return false;
-  const over = await reached('its token to be void', (app) => app?.status?.tokenSha256 === undefined);
+  const isRetired = (app: Application | undefined) =>
+    app?.status?.conditions?.some(({ reason }) => reason === 'Retired') === true;
+  const over = await reached('its Secret to be removed', isRetired);
   return over === 'yes';
 }
 
@@ -82,7 +85,7 @@ describe('a controller that dies', () => {
         );
         expect(deletions).toHaveLength(1);
       }
-      // Application, hash, Secret, status; then phase, deletion, end, token void, Secret gone.
+      // Application, hash, Secret, status; then phase, deletion, end, Secret gone, status.
       expect(points).toBeGreaterThanOrEqual(8);
     },
     LONG_MS,
@@ -146,6 +149,16 @@ describe('an API server that dies', () => {
 });
 
 describe('a leader that dies', () => {
+  const candidates: Candidate[] = [];
+  const endCandidates = async () => {
+    for (const { ended, elector } of candidates) {
+      ended.abort();
+      await elector.stop();
+    }
+    await setting.stopReplicas();
+  };
+  afterEach(endCandidates);
+
   it(
     'in the middle of its work is followed by another, which forgets nothing and does nothing twice',
     async () => {
@@ -153,7 +166,7 @@ describe('a leader that dies', () => {
       const uids = await Promise.all(
         names.map((name) => setting.createWorkload('Deployment', name, { replicas: 0 })),
       );
-      const candidates = [startCandidate('a'), startCandidate('b')];
+      candidates.push(startCandidate('a'), startCandidate('b'));
       for (const name of names) {
         await setting.applicationThat(`deployment-${name}`, 'runs', (app) => isRunning(app));
       }
@@ -176,11 +189,7 @@ describe('a leader that dies', () => {
         await setting.applicationThat(`deployment-${name}`, 'is completed', (app) => isCompleted(app));
       }
       expect(standby?.elector.isLeader()).toBe(true);
-      for (const { ended, elector } of candidates) {
-        ended.abort();
-        await elector.stop();
-      }
-      await Promise.all(candidates.flatMap(({ replicas }) => replicas.map((replica) => replica.stop())));
+      await endCandidates();
 
       const deleted = deletionsOf(candidates);
       expect(new Set(deleted).size).toBe(deleted.length);
@@ -204,7 +213,6 @@ interface Candidate {
   readonly recording: RecordingClient;
   readonly elector: LeaderElector;
   readonly ended: AbortController;
-  readonly replicas: Replica[];
 }
 
 function deletionsOf(candidates: readonly Candidate[]): string[] {
@@ -220,7 +228,6 @@ function startCandidate(identity: string): Candidate {
   // The Lease is renewed by requests of the same process: they end with it.
   const lease = createRecordingClient(setting.controllerClient());
   const ended = new AbortController();
-  const replicas: Replica[] = [];
   const elector = createLeaderElector({
     client: lease.client,
     namespace: 'krake-system',
@@ -232,7 +239,6 @@ function startCandidate(identity: string): Candidate {
     logger: createRecordingLogger([]),
     async onStartedLeading(signal) {
       const replica = await setting.replica({ client: recording.client });
-      replicas.push(replica);
       signal.addEventListener('abort', () => void replica.stop(), { once: true });
     },
   });
@@ -241,5 +247,5 @@ function startCandidate(identity: string): Candidate {
     recording.kill();
     lease.kill();
   };
-  return { recording: { ...recording, kill }, elector, ended, replicas };
+  return { recording: { ...recording, kill }, elector, ended };
 }

@@ -69,6 +69,7 @@ export interface ApplicationsSetting {
   secret(application: string): Promise<SecretObject | undefined>;
   /** Stores the complete signal as callbacks do: bound to the token that is valid now. */
   signal(application: string): Promise<void>;
+  stopReplicas(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -151,8 +152,11 @@ export async function startApplicationsSetting(): Promise<ApplicationsSetting> {
         { type: 'json', body: signalPatch(app?.status?.tokenSha256) },
       );
     },
+    async stopReplicas() {
+      await Promise.all(replicas.splice(0).map((replica) => replica.stop()));
+    },
     async stop() {
-      for (const replica of replicas) await replica.stop();
+      await setting.stopReplicas();
       for (const client of clients) client.close();
       admin.close();
       await controlPlane.stop();
