@@ -148,7 +148,9 @@ function toProblem(conflicts: readonly Conflict[]): Problem | undefined {
   const more = conflicts.length - told.length;
   const message =
     `hooks cannot be injected: ${told.join('; ')}${more > 0 ? `; and ${more} more` : ''}. ` +
-    (first.reason === 'volume-conflict' ? '' : `Or choose other containers with the annotation ${ANNOTATION_CONTAINERS}. `) +
+    (first.reason === 'volume-conflict'
+      ? ''
+      : `Or choose other containers with the annotation ${ANNOTATION_CONTAINERS}. `) +
     `Or leave hooks out: ${ANNOTATION_HOOKS}`;
   return { reason: first.reason, message };
 }
