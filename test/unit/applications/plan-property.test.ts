@@ -9,6 +9,7 @@ import {
   removeWorkload,
   signal,
   TTL_MS,
+  type Workload,
   type World,
 } from './world.ts';
 
@@ -114,74 +115,62 @@ function settle(world: World): void {
   reconcile(world);
 }
 
+const TO_WORKLOAD: Readonly<
+  Record<Exclude<Targeted, 'signal' | 'stale-signal'>, (run: Run, workload: Workload) => void>
+> = {
+  delete: ({ world }, { uid }) => removeWorkload(world, uid),
+  annotate: (_run, workload) => void (workload.hooks = ['complete']),
+  unannotate: (_run, workload) => void (workload.hooks = []),
+  'scale-up': (_run, workload) => void (workload.idle = false),
+  // Only Jobs end by themselves.
+  finish({ world }, workload) {
+    if (world.workloads.length === 1) Object.assign(workload, { kind: 'Job', outcome: 'succeeded' });
+  },
+  pod({ world, heldTokens }, workload) {
+    if (workload.idle || world.secret === undefined) return;
+    const { holds } = addPod(world, workload);
+    if (holds !== undefined) heldTokens.push(holds);
+  },
+};
+
+const PLAIN: Readonly<Record<Plain, (run: Run) => void>> = {
+  settle: ({ world }) => settle(world),
+  wait: ({ world }) => void (world.now += TTL_MS / 2),
+  'toggle-namespace'({ world }) {
+    world.namespaceState = world.namespaceState === 'enabled' ? 'disabled' : 'enabled';
+  },
+  'delete-secret': ({ world }) => void (world.secret = undefined),
+  'tamper-secret'({ world }) {
+    if (world.secret) world.secret = { ...world.secret, tokenSha256: 'f'.repeat(64) };
+  },
+  'tamper-hash'({ world }) {
+    if (world.app?.status?.tokenSha256 === undefined) return;
+    world.app = { ...world.app, status: { ...world.app.status, tokenSha256: 'e'.repeat(64) } };
+  },
+  'remember-cache': (run) => void (run.cache = cacheOf(run.world)),
+  'look-with-old-cache'({ world, cache }) {
+    if (cache !== undefined) reconcile(world, { cache });
+  },
+};
+
 function happen(run: Run, next: Happening): void {
-  const { world } = run;
-  const workload = 'at' in next ? world.workloads[next.at % Math.max(1, world.workloads.length)] : undefined;
+  const { world, heldTokens } = run;
+  const pick = <T>(list: readonly T[], position: number) => list[position % Math.max(1, list.length)];
   world.now += 1000;
-  switch (next.what) {
-    case 'create':
-      if (!world.workloads.some(({ name }) => name === next.name))
-        addWorkload(world, { name: next.name, action: next.action });
-      return;
-    case 'delete':
-      if (workload) removeWorkload(world, workload.uid);
-      return;
-    case 'annotate':
-      if (workload) workload.hooks = ['complete'];
-      return;
-    case 'unannotate':
-      if (workload) workload.hooks = [];
-      return;
-    case 'scale-up':
-      if (workload) workload.idle = false;
-      return;
-    case 'finish':
-      // Only Jobs end by themselves.
-      if (workload && world.workloads.length === 1) {
-        workload.kind = 'Job';
-        workload.outcome = 'succeeded';
-      }
-      return;
-    case 'pod':
-      if (workload && !workload.idle && world.secret) {
-        const pod = addPod(world, workload);
-        if (pod.holds !== undefined) run.heldTokens.push(pod.holds);
-      }
-      return;
-    case 'signal':
-      signal(world, world.pods[next.at % Math.max(1, world.pods.length)]?.holds);
-      return;
-    case 'stale-signal':
-      signal(world, run.heldTokens[next.at % Math.max(1, run.heldTokens.length)]);
-      return;
-    case 'delete-secret':
-      world.secret = undefined;
-      return;
-    case 'tamper-secret':
-      if (world.secret) world.secret = { ...world.secret, tokenSha256: 'f'.repeat(64) };
-      return;
-    case 'tamper-hash':
-      if (world.app?.status?.tokenSha256 !== undefined)
-        world.app = { ...world.app, status: { ...world.app.status, tokenSha256: 'e'.repeat(64) } };
-      return;
-    case 'toggle-namespace':
-      world.namespaceState = world.namespaceState === 'enabled' ? 'disabled' : 'enabled';
-      return;
-    case 'wait':
-      world.now += TTL_MS / 2;
-      return;
-    case 'settle':
-      settle(world);
-      return;
-    case 'crash':
-      reconcile(world, { crashAfter: next.after, inToken: next.inToken });
-      return;
-    case 'remember-cache':
-      run.cache = cacheOf(world);
-      return;
-    case 'look-with-old-cache':
-      if (run.cache) reconcile(world, { cache: run.cache });
-      return;
+  if (next.what === 'create') {
+    const { name, action } = next;
+    if (!world.workloads.some((workload) => workload.name === name)) addWorkload(world, { name, action });
+  } else if (next.what === 'crash') {
+    reconcile(world, { crashAfter: next.after, inToken: next.inToken });
+  } else if (next.what === 'signal') {
+    signal(world, pick(world.pods, next.at)?.holds);
+  } else if (next.what === 'stale-signal') {
+    signal(world, pick(heldTokens, next.at));
+  } else if ('at' in next) {
+    const workload = pick(world.workloads, next.at);
+    if (workload) TO_WORKLOAD[next.what](run, workload);
+  } else {
+    PLAIN[next.what](run);
   }
 }
 
@@ -200,21 +189,24 @@ function checkActions(
   }
 }
 
-function checkRest(world: World): void {
-  const asking = world.workloads.filter(({ hooks }) => hooks.length > 0);
-  const status = world.app?.status;
+function checkRest({ workloads, app, secret }: World): void {
+  const asking = workloads.filter(({ hooks }) => hooks.length > 0);
   if (asking.length === 0) {
-    if (world.workloads.length > 0 && world.app)
-      expect(status?.finishedAt !== undefined || status?.tokenSha256 === undefined).toBe(true);
+    if (workloads.length > 0 && app) expect(isOver(app) || app.status?.tokenSha256 === undefined).toBe(true);
     return;
   }
-  expect(world.app).toBeDefined();
-  if (status?.finishedAt === undefined) {
+  expect(app).toBeDefined();
+  if (app && !isOver(app)) {
     // It runs: the token is known, the Secret holds it, and it speaks of exactly these workloads.
-    expect(status?.phase).toBe('Running');
-    expect(world.secret?.tokenSha256).toBe(status?.tokenSha256);
-    expect(status?.workloads?.map(({ uid }) => uid).sort()).toEqual(asking.map(({ uid }) => uid).sort());
-    expect(status?.signals?.complete).toBeUndefined();
+    const { phase, tokenSha256, workloads: bound = [], signals } = app.status ?? {};
+    expect(phase).toBe('Running');
+    expect(secret?.tokenSha256).toBe(tokenSha256);
+    expect(bound.map(({ uid }) => uid).sort()).toEqual(asking.map(({ uid }) => uid).sort());
+    expect(signals?.complete).toBeUndefined();
   }
   for (const workload of asking) expect(workload.stamped).toBe(true);
+}
+
+function isOver({ status }: NonNullable<World['app']>): boolean {
+  return status?.finishedAt !== undefined;
 }

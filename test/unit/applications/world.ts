@@ -168,71 +168,67 @@ export function reconcile(world: World, options: RunOptions = {}): Step[] {
   throw new Error(`never rests: ${steps.map((step) => step.do).join(', ')}`);
 }
 
-export function last<T>(list: readonly T[]): T | undefined {
-  return list.at(-1);
-}
+type Performed = Exclude<Step['do'], 'claim' | 'release' | 'observe' | 'rest'>;
+type Perform = {
+  readonly [D in Performed]: (world: World, step: Extract<Step, { do: D }>, crashes: boolean) => void;
+};
+
+const PERFORM: Perform = {
+  create(world, { spec }) {
+    world.app = bump(world, { ...newApplication(`a${++world.counter}`), spec });
+  },
+  'update-spec'(world, { spec }) {
+    if (world.app) world.app = bump(world, { ...world.app, spec }, 1);
+  },
+  'write-status'(world, { status }) {
+    if (world.app) world.app = bump(world, { ...world.app, status });
+  },
+  'issue-token'(world, { status }, crashes) {
+    const tokenSha256 = sha256(`token${++world.counter}`);
+    if (world.app) world.app = bump(world, { ...world.app, status: { ...status, tokenSha256 } });
+    if (status.signals?.complete === undefined) world.signalled = new Set();
+    if (!crashes) world.secret = { tokenSha256, inOrder: true, foreign: false };
+  },
+  'write-secret'({ secret }) {
+    if (secret) secret.inOrder = true;
+  },
+  'delete-secret': (world) => void (world.secret = undefined),
+  'delete-application'(world) {
+    Object.assign(world, { app: undefined, secret: undefined, appsDeleted: world.appsDeleted + 1 });
+  },
+  'repair-stamp'(world, step) {
+    const workload = findWorkload(world, step.workload.ref.uid);
+    if (workload) workload.stamped = workload.hooks.length > 0;
+  },
+  'delete-workload'(world, { workload: { ref } }) {
+    act(world, ref.uid, 'delete');
+    removeWorkload(world, ref.uid);
+  },
+  'scale-workload'(world, { workload: { ref } }) {
+    act(world, ref.uid, 'scale-to-zero');
+    const workload = findWorkload(world, ref.uid);
+    if (workload) workload.idle = true;
+    world.pods = world.pods.filter((pod) => pod.workload !== ref.uid);
+  },
+};
 
 function perform(world: World, step: Step, crashes: boolean): void {
-  const { app } = world;
-  switch (step.do) {
-    case 'create':
-      world.app = bump(world, {
-        apiVersion: 'hooks.krake.dev/v1alpha1',
-        kind: 'Application',
-        metadata: {
-          name: APPLICATION,
-          namespace: NAMESPACE,
-          uid: `a${++world.counter}`,
-          generation: 1,
-          labels: { 'app.kubernetes.io/managed-by': 'krake-hooks' },
-        },
-        spec: step.spec,
-      });
-      return;
-    case 'update-spec':
-      if (app) world.app = bump(world, { ...app, spec: step.spec }, 1);
-      return;
-    case 'write-status':
-      if (app) world.app = bump(world, { ...app, status: step.status });
-      return;
-    case 'issue-token': {
-      const tokenSha256 = sha256(`token${++world.counter}`);
-      if (app) world.app = bump(world, { ...app, status: { ...step.status, tokenSha256 } });
-      if (step.status.signals?.complete === undefined) world.signalled = new Set();
-      if (!crashes) world.secret = { tokenSha256, inOrder: true, foreign: false };
-      return;
-    }
-    case 'write-secret':
-      if (world.secret) world.secret.inOrder = true;
-      return;
-    case 'delete-secret':
-      world.secret = undefined;
-      return;
-    case 'delete-application':
-      world.app = undefined;
-      world.secret = undefined;
-      world.appsDeleted += 1;
-      return;
-    case 'repair-stamp':
-      for (const workload of world.workloads)
-        if (workload.uid === step.workload.ref.uid) workload.stamped = workload.hooks.length > 0;
-      return;
-    case 'delete-workload':
-      act(world, step.workload.ref.uid, 'delete');
-      removeWorkload(world, step.workload.ref.uid);
-      return;
-    case 'scale-workload':
-      act(world, step.workload.ref.uid, 'scale-to-zero');
-      for (const workload of world.workloads)
-        if (workload.uid === step.workload.ref.uid) workload.idle = true;
-      world.pods = world.pods.filter(({ workload }) => workload !== step.workload.ref.uid);
-      return;
-    case 'claim':
-    case 'release':
-    case 'observe':
-    case 'rest':
-      return;
-  }
+  if (!(step.do in PERFORM)) return;
+  const one = PERFORM[step.do as Performed] as (world: World, step: Step, crashes: boolean) => void;
+  one(world, step, crashes);
+}
+
+function findWorkload(world: World, uid: string): Workload | undefined {
+  return world.workloads.find((workload) => workload.uid === uid);
+}
+
+function newApplication(uid: string): Omit<Application, 'spec'> {
+  const labels = { 'app.kubernetes.io/managed-by': 'krake-hooks' };
+  return {
+    apiVersion: 'hooks.krake.dev/v1alpha1',
+    kind: 'Application',
+    metadata: { name: APPLICATION, namespace: NAMESPACE, uid, generation: 1, labels },
+  };
 }
 
 function act(world: World, uid: string, action: Act['action']): void {
