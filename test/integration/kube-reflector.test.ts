@@ -247,13 +247,16 @@ describe('reflector', () => {
     60_000,
   );
 
-  it('misses nothing of 600 changes while its connections are cut all the time', async () => {
+  it('misses nothing of 600 changes and more while its connections are cut all the time', async () => {
     const witness = await startReflector();
     let cuts = 0;
+    let rounds = 0;
     const cutting = setInterval(() => (cuts += Math.sign(proxy.cut())), 60);
     try {
       const names = Array.from({ length: 50 }, (_, i) => `c-${i}`);
-      for (let round = 0; round < 3; round++) {
+      // How often the reflector is connected again to be cut depends on the machine; so many cuts there have to be.
+      for (; rounds < 3 || (cuts <= 5 && rounds < 20); rounds++) {
+        const round = rounds;
         for (const name of names) await create(name);
         for (const name of names) await relabel(name, { kept: 'yes', round: String(round) });
         for (const name of names.filter((_, i) => i % 2 === 0)) await remove(name);
@@ -267,7 +270,7 @@ describe('reflector', () => {
     await synced();
     expect(cuts).toBeGreaterThan(5);
     expect([...(reflector?.store.keys() ?? [])].sort()).toEqual(
-      [0, 1, 2].map((i) => `${namespace}/mark-${i}`),
+      Array.from({ length: rounds }, (_, i) => `${namespace}/mark-${i}`).sort(),
     );
     expectTrue(witness);
   }, 60_000);
