@@ -52,6 +52,7 @@ const SYNC_POLL_MS = 10;
 /** A new CA bundle is in all Secrets after this time, or faster: 20 ms an Application. */
 const BUNDLE_SPREAD_MS = 60_000;
 const BUNDLE_STEP_MS = 20;
+const BUNDLE_RETRY_MS = 1_000;
 const CRON_JOB = 'cronjob:';
 
 /**
@@ -189,13 +190,21 @@ export function createApplicationController(
     });
   }
 
-  async function work(signal: AbortSignal): Promise<void> {
-    try {
-      // A bundle older than that of the leader before would take certificates away that are in use.
-      await trustBundle.refresh();
-    } catch (error) {
-      logger.warn('the CA bundle could not be read anew', { error: String(error) });
+  /** A bundle older than that of the leader before would take certificates away that are in use. */
+  async function refreshBundle(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await trustBundle.refresh();
+        return;
+      } catch (error) {
+        logger.warn('the CA bundle could not be read; it is tried again', { error: String(error) });
+        await pause(systemClock, BUNDLE_RETRY_MS, signal);
+      }
     }
+  }
+
+  async function work(signal: AbortSignal): Promise<void> {
+    await refreshBundle(signal);
     while (!watched.all.every((reflector) => reflector.ready())) {
       if (signal.aborted) return;
       await pause(systemClock, SYNC_POLL_MS, signal);

@@ -2,7 +2,7 @@ import type { CompleteAction, Hook } from '../contract/index.ts';
 import { MAX_WORKLOADS, isManaged, type Application, type ApplicationStatus } from './application.ts';
 import type { ApplicationView, LiveState } from './application-view.ts';
 import type { LiveWorkload } from './live-workload.ts';
-import { unionOf } from './wish.ts';
+import { compareRefs, unionOf } from './wish.ts';
 
 /** How long what is over is kept, and what time it is (ms since 1970). */
 export interface PlanTime {
@@ -43,6 +43,7 @@ export function buildSituation(
   const bound = new Set((status.workloads ?? []).map(({ uid }) => uid));
   const asking = live.workloads
     .filter((workload) => (managed ? asksByItself(workload) : isListed(app, workload)))
+    .sort((a, b) => compareRefs(a.ref, b.ref))
     .slice(0, MAX_WORKLOADS);
   const wanted = managed ? unionOf(asking) : app.spec;
   return {

@@ -47,8 +47,13 @@ export function specOf(wishes: readonly Wish[]): ApplicationSpec {
 export function refsOf(wishes: readonly Wish[]): BoundWorkload[] {
   return wishes
     .map(({ ref }) => ref)
-    .sort((a, b) => compare(a.kind, b.kind) || compare(a.name, b.name))
+    .sort(compareRefs)
     .slice(0, MAX_WORKLOADS);
+}
+
+/** By kind and name: the same order each time. */
+export function compareRefs(a: BoundWorkload, b: BoundWorkload): number {
+  return compare(a.kind, b.kind) || compare(a.name, b.name);
 }
 
 function compare(a: string, b: string): number {

@@ -192,4 +192,67 @@ describe('what a user or an accident changes of an application', () => {
     },
     LONG_MS,
   );
+
+  it(
+    'as a CronJob has its job template stamped, and each of its Jobs is an application',
+    async () => {
+      await setting.createWorkload('CronJob', 'nightly', { hooks: '' });
+      await annotate('CronJob', 'nightly', 'complete');
+      await waitFor('the stamp', async () => {
+        const found = (await setting.workload('CronJob', 'nightly')) as
+          { spec?: { jobTemplate?: { metadata?: { annotations?: object } } } } | undefined;
+        const annotations = JSON.stringify(found?.spec?.jobTemplate?.metadata?.annotations ?? {});
+        return annotations.includes('hooks.krake.dev/hooks') ? true : undefined;
+      });
+      const job = ['create', 'job', '-n', NAMESPACE, 'nightly-1', '--from=cronjob/nightly'];
+      await setting.controlPlane.kubectl(job);
+      await setting.applicationThat(
+        'job-nightly-1',
+        'is known',
+        (app) => app.status?.tokenSha256 !== undefined,
+      );
+    },
+    LONG_MS,
+  );
+
+  it(
+    'as a Job that admission did not see cannot be repaired, and says so',
+    async () => {
+      await setting.createWorkload('Job', 'missed', { injected: false });
+      const app = await setting.applicationThat(
+        'job-missed',
+        'complains',
+        ({ status }) => status?.phase === 'Degraded',
+      );
+      expect(conditionOf(app, 'Stamped')).toMatchObject({ status: 'False', reason: 'NotInjected' });
+      expect(await events('job-missed')).toContain('delete it and create it again');
+    },
+    LONG_MS,
+  );
+
+  it(
+    'leaves a Secret alone that somebody else made under its name, and says so',
+    async () => {
+      const name = 'krake-hooks-deployment-blocked';
+      await setting.controlPlane.kubectl([
+        'create',
+        'secret',
+        'generic',
+        '-n',
+        NAMESPACE,
+        name,
+        '--from-literal=mine=1',
+      ]);
+      await setting.createWorkload('Deployment', 'blocked', { replicas: 0 });
+      const app = await setting.applicationThat(
+        'deployment-blocked',
+        'complains',
+        ({ status }) => status?.phase === 'Degraded',
+      );
+      expect(conditionOf(app, 'SecretReady')).toMatchObject({ status: 'False', reason: 'ForeignSecret' });
+      expect(app.status?.tokenSha256).toBeUndefined();
+      expect(Object.keys((await setting.secret('deployment-blocked'))?.data ?? {})).toEqual(['mine']);
+    },
+    LONG_MS,
+  );
 });

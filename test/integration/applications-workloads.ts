@@ -66,7 +66,7 @@ function buildTemplate(kind: WorkloadKind, name: string, application: string, op
       ...(isStamped ? { annotations: stamp } : {}),
     },
     spec: {
-      restartPolicy: kind === 'Job' || kind === 'Pod' ? 'Never' : 'Always',
+      restartPolicy: ['Job', 'CronJob', 'Pod'].includes(kind) ? 'Never' : 'Always',
       containers: [{ name: 'main', image: 'example.invalid/none' }],
       ...(options.injected === false
         ? {}
