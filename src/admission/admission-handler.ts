@@ -34,6 +34,7 @@ export const ADMISSION_PATH = '/mutate';
  * them, object and oldObject, and 1 MiB is left for the envelope and what JSON adds.
  */
 export const BODY_LIMIT_BYTES = 7 * 1024 * 1024;
+const PATH_AND_QUERY = `${ADMISSION_PATH}?`;
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 
 /**
@@ -65,14 +66,14 @@ export function createAdmissionHandler(
       const body = respondTo(request.uid, decision);
       answered(decision.outcome, decision.reason);
       const { application, warnings } = decision;
-      const fields = {
+      const level = decision.outcome === 'unchanged' ? 'debug' : 'info';
+      logger[level]('admission decided', {
         ...describe(request),
         outcome: decision.outcome,
         reason: decision.reason,
         application,
-      };
-      if (decision.outcome === 'unchanged') logger.debug('admission decided', fields);
-      else logger.info('admission decided', { ...fields, warnings: warnings.length });
+        warnings: warnings.length,
+      });
       return body;
     } catch (error) {
       if (error instanceof MalformedObjectError) {
@@ -127,12 +128,13 @@ const TOO_LARGE: Problem = { status: 413, detail: `The body is larger than ${BOD
 const TOO_SLOW: Problem = { status: 408, detail: 'The body did not arrive in time.' };
 
 function checkRequest({ url = '', method, headers }: IncomingMessage): Problem | undefined {
-  const isOurs = url === ADMISSION_PATH || url.startsWith(`${ADMISSION_PATH}?`);
+  const isOurs = url === ADMISSION_PATH || url.startsWith(PATH_AND_QUERY);
   if (!isOurs) return { status: 404, detail: `Reviews are answered at ${ADMISSION_PATH}.` };
   if (method !== 'POST') {
     return { status: 405, detail: 'Send a review with POST.', headers: { Allow: 'POST' } };
   }
-  if (!JSON_TYPE.test(headers['content-type'] ?? '')) {
+  const type = headers['content-type'] ?? '';
+  if (type !== 'application/json' && !JSON_TYPE.test(type)) {
     return { status: 415, detail: 'Content-Type must be application/json.' };
   }
   return undefined;

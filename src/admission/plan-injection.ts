@@ -1,7 +1,7 @@
 import { ANNOTATION_CONTAINERS, ANNOTATION_HOOKS } from '../contract/index.ts';
 import { chooseContainers, type ContainerPlace } from './chosen-containers.ts';
 import type { DenialReason, Problem } from './decision.ts';
-import { matchEnv, matchVolume, VOLUME_NAME, type Injection } from './injection.ts';
+import { matchEnv, matchVolume, VOLUME_NAME, type InjectedEnv, type Injection } from './injection.ts';
 import type { PatchBuilder, Pointer } from './json-patch.ts';
 import { matchMount, readOnlyVolumeNames } from './mount-conflict.ts';
 import { readObjects, type JsonObject } from './object-shape.ts';
@@ -81,23 +81,22 @@ function planEnv(
 ): Conflict[] {
   const path = `${subject.path}/${place.list}/${place.index}/env`;
   const env = readObjects(place.container.env, path);
-  const missing = new Map(injection.env);
+  const found = new Set<InjectedEnv>();
   const conflicts: Conflict[] = [];
-  env?.forEach((existing, index) => {
-    const wanted = typeof existing.name === 'string' ? injection.env.get(existing.name) : undefined;
-    if (wanted === undefined) return;
-    missing.delete(wanted.name);
+  for (let index = 0; index < (env?.length ?? 0); index++) {
+    const existing = env?.[index];
+    const wanted = injection.env.find(({ name }) => name === existing?.name);
+    if (existing === undefined || wanted === undefined) continue;
+    found.add(wanted);
     const match = matchEnv(existing, wanted, injection, subject.staleApplication);
     if (match === 'stale') patch.replace(`${path}/${index}`, wanted.entry);
-    if (match !== 'foreign') return;
+    if (match !== 'foreign') continue;
     const text = `container "${place.name}": ${describeField(subject, place, 'env', wanted.name)} is set by yourself, and krake-hooks sets it too: remove it`;
     conflicts.push({ reason: 'env-conflict', text });
-  });
-  patch.append(
-    path,
-    env,
-    Array.from(missing.values(), ({ entry }) => entry),
-  );
+  }
+  const missing = found.size === 0 ? injection.env : injection.env.filter((wanted) => !found.has(wanted));
+  const entries = missing.map(({ entry }) => entry);
+  patch.append(path, env, entries);
   return conflicts;
 }
 
