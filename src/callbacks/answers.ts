@@ -1,5 +1,5 @@
 import type { Problem } from '../http/index.ts';
-import type { SignalOutcome, SignalRequest, UnprovenReason } from './receive-signal.ts';
+import type { SignalOutcome, SignalRequest, UnprovenReason } from './signal-outcome.ts';
 
 /** Why a request was answered as it was: the same word in the log and in the metric, and, but for the unproven, in the answer. */
 export type AnswerReason =

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { RecordedEvent } from './event-recorder.ts';
+import type { RecordedEvent } from './recorded-event.ts';
 
 /** Decides which Events are worth writing; remembers a bounded number of what it has let through. */
 export interface EventFilter {

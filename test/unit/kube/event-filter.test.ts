@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { createEventFilter } from '../../../src/kube/event-filter.ts';
-import { buildEvent, type RecordedEvent } from '../../../src/kube/event-recorder.ts';
+import { buildEvent } from '../../../src/kube/event-recorder.ts';
+import type { RecordedEvent } from '../../../src/kube/recorded-event.ts';
 
 const event = (uid: string, note: string, reason = 'Reason'): RecordedEvent => ({
   regarding: { apiVersion: 'v1', kind: 'Pod', namespace: 'shop', name: 'web', uid },

@@ -1,0 +1,41 @@
+import type { Hook } from '../contract/index.ts';
+
+/** One PUT, read and parsed. */
+export interface SignalRequest {
+  readonly namespace: string;
+  readonly name: string;
+  readonly hook: Hook;
+  /** Undefined: the body has none. */
+  readonly token: string | undefined;
+}
+
+/** `uid` is there when the application is known; it is for the log and not for the answer. */
+export type SignalOutcome =
+  | {
+      readonly kind: 'accepted';
+      readonly reason: 'stored' | 'already-stored';
+      readonly uid: string;
+      readonly receivedAt: string;
+    }
+  | { readonly kind: 'unproven'; readonly reason: UnprovenReason; readonly uid?: string }
+  | {
+      readonly kind: 'conflict';
+      readonly reason: 'hook-not-enabled';
+      readonly uid: string;
+      readonly enabled: readonly Hook[];
+    }
+  | {
+      readonly kind: 'limited';
+      readonly reason: 'too-many-requests';
+      readonly uid: string;
+      readonly retryAfterSeconds: number;
+    }
+  | {
+      readonly kind: 'unavailable';
+      readonly reason: 'not-synced' | 'disconnected' | 'store-unavailable';
+      readonly uid?: string;
+      readonly retryAfterSeconds: number;
+      readonly error?: string;
+    };
+
+export type UnprovenReason = 'application-unknown' | 'token-void' | 'token-missing' | 'token-wrong';
