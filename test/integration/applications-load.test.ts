@@ -25,11 +25,6 @@ afterAll(() => setting.stop(), LONG_MS);
 const isRunning = (app: Application | undefined) => app?.status?.phase === 'Running';
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-}
-
 /** When each object of a resource was first and last seen, by its name. */
 async function watchTimes(resource: { apiVersion: string; plural: string }): Promise<{
   readonly appeared: Map<string, number>;
@@ -57,48 +52,37 @@ async function watchTimes(resource: { apiVersion: string; plural: string }): Pro
 
 describe('the controller under load', () => {
   it(
-    'has the Secret of a new workload within 200 ms, and acts upon a signal within 100 ms (p99 of 150; doubled here, for machines that are busy)',
+    'makes the Secret of each of 150 new workloads, and carries out each of 150 signals (how fast: make bench)',
     async () => {
       await setting.replica();
       const secrets = await watchTimes({ apiVersion: 'v1', plural: 'secrets' });
       const deployments = await watchTimes(WORKLOAD_KINDS.Deployment);
       const names = Array.from({ length: 150 }, (_, i) => `fast-${i}`);
-      const createdAt = new Map<string, number>();
       for (const name of names) {
         await setting.createWorkload('Deployment', name, { replicas: 0 });
-        createdAt.set(name, performance.now());
         await sleep(20);
       }
       await waitFor('all Secrets', () =>
         names.every((name) => secrets.appeared.has(`krake-hooks-deployment-${name}`)) ? true : undefined,
       );
-      const secretMs = names.map(
-        (name) =>
-          (secrets.appeared.get(`krake-hooks-deployment-${name}`) ?? NaN) - (createdAt.get(name) ?? NaN),
-      );
-
-      const signalledAt = new Map<string, number>();
       for (const name of names) {
         await setting.applicationThat(`deployment-${name}`, 'runs', (app) => isRunning(app));
         await setting.signal(`deployment-${name}`);
-        signalledAt.set(name, performance.now());
         await sleep(10);
       }
       await waitFor('all to be gone', () =>
         names.every((name) => deployments.vanished.has(name)) ? true : undefined,
       );
-      const deletedMs = names.map(
-        (name) => (deployments.vanished.get(name) ?? NaN) - (signalledAt.get(name) ?? NaN),
-      );
       await secrets.stop();
       await deployments.stop();
-      const report = (what: string, values: readonly number[]) =>
-        `${what}: p50 ${percentile(values, 0.5).toFixed(0)} ms, p99 ${percentile(values, 0.99).toFixed(0)} ms`;
-      console.log(
-        `${report('Secret after creation', secretMs)}; ${report('deletion after signal', deletedMs)}`,
-      );
-      expect(percentile(secretMs, 0.99)).toBeLessThan(400);
-      expect(percentile(deletedMs, 0.99)).toBeLessThan(200);
+      for (const name of names) {
+        await setting.applicationThat(
+          `deployment-${name}`,
+          'is completed',
+          (app) => app.status?.phase === 'Completed',
+        );
+      }
+      expect(names.filter((name) => !secrets.appeared.has(`krake-hooks-deployment-${name}`))).toEqual([]);
     },
     LONG_MS,
   );
