@@ -50,6 +50,8 @@ const chosen = only.length === 0 ? suites : suites.filter((suite) => only.includ
 
 rmSync(results, { recursive: true, force: true });
 mkdirSync(results, { recursive: true });
+// A developer's cluster that is up stays up; one that a suite starts is taken down at the end.
+const wasUp = (await run(['node', 'test/cluster/cli.ts', 'status'], true)).code === 0;
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
 const table: string[] = [];
 for (const suite of chosen) {
@@ -62,6 +64,7 @@ for (const suite of chosen) {
   const seconds = Math.round((Date.now() - started) / 1000);
   table.push(`${suite.name.padEnd(32)} ${line(count).padEnd(36)} ${String(seconds).padStart(5)} s`);
 }
+if (!wasUp) await run(['node', 'test/cluster/cli.ts', 'down'], false);
 console.log(`\n${table.join('\n')}\n\n${line(total)}`);
 process.exitCode = total.failed > 0 || chosen.length === 0 ? 1 : 0;
 
