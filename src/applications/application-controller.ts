@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import {
   createWorkQueue,
   pause,
@@ -223,6 +224,8 @@ export function createApplicationController(
       if (run !== undefined) throw new Error('this controller was started before: make a new one');
       const controller = new AbortController();
       const both = AbortSignal.any([signal, controller.signal]);
+      // One for each watch cache; more than ten is no leak here.
+      setMaxListeners(0, both);
       run = { controller, ended: work(both) };
       await Promise.all(watched.all.map((reflector) => reflector.start(both)));
     },

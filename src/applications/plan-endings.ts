@@ -66,7 +66,7 @@ export function planAnew(s: Situation): Step | undefined {
   const refs = refsOf(s.asking);
   const name = s.app.metadata.name;
   const hasFormerLife =
-    s.bound.size > 0 || s.status.signals !== undefined || s.status.finishedAt !== undefined;
+    s.bound.size > 0 || Object.keys(s.status.signals ?? {}).length > 0 || s.status.finishedAt !== undefined;
   if (!hasFormerLife) {
     if (s.status.tokenSha256 !== undefined) return undefined;
     return issueForNewLife(s, 'first', [hooksEnabled(name, s.hooks, refs)]);

@@ -21,7 +21,7 @@ export function firstStatus(
   };
   return nextStatus(
     { app, status: {}, now },
-    { phase: 'Pending', workloads: [...workloads], caBundleSha256 },
+    { phase: 'Pending', workloads: [...workloads], signals: {}, caBundleSha256 },
     [beingWritten],
   );
 }

@@ -109,14 +109,16 @@ function lacksStamp(workload: LiveWorkload): boolean {
   return workload.stampPatch !== undefined && !workload.deleting;
 }
 
-/** A signal of a hook that is off is forgotten, so that switching the hook on again does not bring it back. */
+/**
+ * A signal of a hook that is off is forgotten, so that switching the hook on again does not bring it back. Never undefined: a signal is stored
+ * by one JSON Patch, which can add to an empty object but not to a missing one.
+ */
 function signalsOf({ status, hooks }: Situation): ApplicationStatus['signals'] {
   const { complete, shutdown } = status.signals ?? {};
-  const kept = {
+  return {
     ...(complete !== undefined && hooks.includes('complete') ? { complete } : {}),
     ...(shutdown !== undefined && hooks.includes('shutdown') ? { shutdown } : {}),
   };
-  return Object.keys(kept).length > 0 ? kept : undefined;
 }
 
 function phaseOf(s: Situation): Phase {

@@ -99,7 +99,7 @@ describe('planApplication', () => {
     workload.idle = false;
     expect(reasons(reconcile(world))).toContain('StartedAnew');
     expect(world.app?.status).toMatchObject({ phase: 'Running' });
-    expect(world.app?.status?.signals).toBeUndefined();
+    expect(world.app?.status?.signals).toEqual({});
     expect(world.app?.status?.tokenSha256).not.toBe(token);
     expect(world.acted).toHaveLength(1);
   });
