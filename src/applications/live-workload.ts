@@ -59,7 +59,10 @@ export interface LiveWorkload {
   readonly outcome: 'succeeded' | 'failed' | undefined;
   /** Pods that it has now, as far as its kind counts them in a way that can be compared with labelled ones. */
   readonly replicas: number | undefined;
-  /** False for a Job or Pod that refers to no Secret of this Application, which can never be changed; true for every other. */
+  /**
+   * False for a Job or Pod that refers to no Secret of this Application, which can never be changed, and for a pod template that admission
+   * would not stamp, because something of the user's is in the way.
+   */
   readonly injected: boolean;
   /** JSON Patch that brings its stamp in order; undefined: it is. */
   readonly stampPatch: readonly unknown[] | undefined;
@@ -93,7 +96,7 @@ export function describeWorkload(
     idle: isIdle(kind, object),
     outcome: outcomeOf(kind, object),
     replicas: replicasOf(kind, object),
-    injected: isInjected(kind, object, application),
+    injected: isInjected(kind, object, application) || (stampPatch !== undefined && !isPart),
     stampPatch: isPart ? undefined : stampPatch,
   };
 }
@@ -142,7 +145,9 @@ function replicasOf(kind: ApplicationKind, { status }: WorkloadObject): number |
 }
 
 function isInjected(kind: ApplicationKind, { spec }: WorkloadObject, application: string): boolean {
-  if (kind !== 'Job' && kind !== 'Pod') return true;
+  if (kind !== 'Job' && kind !== 'Pod') {
+    return spec?.template?.metadata?.labels?.[LABEL_APPLICATION] === application;
+  }
   const pod = kind === 'Job' ? spec?.template?.spec : spec;
   const wanted = secretName(application);
   return pod?.volumes?.some(({ secret }) => secret?.secretName === wanted) === true;

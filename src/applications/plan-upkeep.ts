@@ -19,6 +19,7 @@ import {
   secretRepaired,
   secretUpdated,
   stampRepaired,
+  whyNotInjected,
 } from './planned-events.ts';
 import type { Situation } from './situation.ts';
 import { refsOf, specOf } from './wish.ts';
@@ -140,11 +141,10 @@ function secretCondition({ status, live }: Situation): ConditionChange {
 function stampCondition(s: Situation): ConditionChange {
   const namesOf = (workloads: readonly LiveWorkload[]) =>
     workloads.map(({ ref }) => `${ref.kind} ${ref.name}`).join(', ');
-  const fixed = s.asking.filter(({ injected }) => !injected);
   const type = 'Stamped';
-  if (fixed.length > 0) {
-    const message = `created without hooks and cannot be changed, delete and create again: ${namesOf(fixed)}`;
-    return { type, status: 'False', reason: 'NotInjected', message };
+  const without = s.asking.find(({ injected }) => !injected);
+  if (without !== undefined) {
+    return { type, status: 'False', reason: 'NotInjected', message: whyNotInjected(without.ref) };
   }
   const lacking = s.asking.filter(lacksStamp);
   if (lacking.length > 0) {

@@ -75,10 +75,16 @@ export function stampRepaired(workload: BoundWorkload, added: boolean): PlannedE
 }
 
 export function notInjected(workload: BoundWorkload): PlannedEvent {
-  const note =
-    `${workload.kind} ${workload.name} was created without hooks (the admission webhook was not asked) and cannot be changed; ` +
-    'delete it and create it again';
-  return warning('NotInjected', 'CheckInjection', note, [workload]);
+  return warning('NotInjected', 'CheckInjection', whyNotInjected(workload), [workload]);
+}
+
+/** Why a workload that asks for hooks has none, and what to do. */
+export function whyNotInjected({ kind, name }: BoundWorkload): string {
+  const isFixed = kind === 'Job' || kind === 'Pod';
+  return isFixed
+    ? `${kind} ${name} was created without hooks (the admission webhook was not asked) and cannot be changed; delete it and create it again`
+    : `the pod template of ${kind} ${name} has no hooks, because something in it is in their way; ` +
+        'kubectl apply --dry-run=server says what';
 }
 
 export function podsNotInjected(reason: string, message: string, workloads: Refs): PlannedEvent {

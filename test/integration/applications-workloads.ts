@@ -68,7 +68,7 @@ function buildTemplate(kind: WorkloadKind, name: string, application: string, op
     spec: {
       restartPolicy: ['Job', 'CronJob', 'Pod'].includes(kind) ? 'Never' : 'Always',
       containers: [{ name: 'main', image: 'example.invalid/none' }],
-      ...(options.injected === false
+      ...(options.injected === false || (kind !== 'Job' && kind !== 'Pod')
         ? {}
         : { volumes: [{ name: 'krake-hooks', secret: { secretName: secretName(application) } }] }),
     },
