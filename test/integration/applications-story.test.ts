@@ -169,7 +169,7 @@ describe('an annotated workload on a real API server', () => {
         { type: 'merge', body: { spec: kind === 'Job' ? { suspend: false } : { replicas: 2 } } },
       );
       const again = await setting.applicationThat(application, 'runs again', isRunning);
-      expect(again.status?.signals).toBeUndefined();
+      expect(again.status?.signals).toEqual({});
       expect(again.status?.finishedAt).toBeUndefined();
       expect(again.status?.tokenSha256).not.toBe(before.status?.tokenSha256);
       expect((await setting.workload(kind, 'idle'))?.metadata.uid).toBe(uid);
