@@ -25,6 +25,8 @@ export interface ReconcileOptions {
 /** More steps than any way through the plan has; beyond that something writes against us, which backoff has to calm. */
 const MAX_STEPS = 40;
 const MAX_CONFLICTS = 6;
+/** After a token was issued: of many new workloads, each has its Secret before one has all the rest. */
+const YIELD_MS = 100;
 
 /**
  * Brings one Application in order: plans a step from what is, carries it out, plans again. Stopping anywhere is harmless, as is
@@ -56,7 +58,7 @@ export async function reconcileApplication(
       const outcome = await performStep(view, step, deps, signal);
       if (outcome.then === 'yield' || outcome.happened !== false)
         report(view, step, outcome.then === 'plan' ? outcome.view.application : view.application, deps);
-      if (outcome.then === 'yield') return { requeueAfterMs: 0 };
+      if (outcome.then === 'yield') return { requeueAfterMs: YIELD_MS };
       view = outcome.view;
     } catch (error) {
       conflicts += 1;
