@@ -2,6 +2,7 @@
 // happened. Ctrl-C takes away what the demo made.
 import { join } from 'node:path';
 import type { Cluster } from '../cluster/cluster.ts';
+import { connectToCluster } from '../cluster/running-cluster.ts';
 import { harness, install, startCluster } from '../e2e/installation.ts';
 import { followApplications, followLogs, type Follower } from './follow.ts';
 import { say, step, told } from './narrator.ts';
@@ -11,9 +12,16 @@ const root = join(import.meta.dirname, '..', '..');
 const NAMESPACE = 'krake-demo';
 const STORY_TIMEOUT_MS = 120_000;
 
+/** A cluster that was there before stays. */
+const wasUp = await connectToCluster().then(
+  () => true,
+  () => false,
+);
 let cluster: Cluster | undefined;
 const followers: Follower[] = [];
+let interrupted = false;
 process.once('SIGINT', () => {
+  interrupted = true;
   console.log('\ninterrupted: taking the demo away again ...');
   void cleanUp().finally(() => process.exit(130));
 });
@@ -21,6 +29,8 @@ process.once('SIGINT', () => {
 try {
   await tellStory();
 } catch (error) {
+  // Ctrl-C reaches the commands that run, too; taking away goes on (see above) and ends the process.
+  if (interrupted) await new Promise(() => undefined);
   console.error(
     `\nThe demo did not come to its end: ${error instanceof Error ? error.message : String(error)}`,
   );
@@ -100,5 +110,5 @@ async function cleanUp(): Promise<void> {
   await cluster?.kubectl(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--wait=false'], {
     allowFailure: true,
   });
-  await harness('down');
+  if (!wasUp) await harness('down');
 }

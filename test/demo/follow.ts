@@ -45,7 +45,7 @@ export function followApplications(
       await sleep(POLL_MS);
     }
   };
-  void loop();
+  tellUntil(loop, () => stopped);
 
   return {
     stop() {
@@ -85,10 +85,18 @@ export function followLogs(cluster: Cluster, namespace: string): Follower {
       await sleep(POLL_MS);
     }
   };
-  void loop();
+  tellUntil(loop, () => stopped);
   return {
     stop() {
       stopped = true;
     },
   };
+}
+
+/** A follower that fails says so and ends; once it is to stop (Ctrl-C ends its kubectl too) nothing is worth a word. */
+function tellUntil(loop: () => Promise<void>, isStopped: () => boolean): void {
+  loop().catch((error: unknown) => {
+    if (!isStopped())
+      say(`(cannot follow any more: ${error instanceof Error ? error.message : String(error)})`);
+  });
 }
