@@ -19,9 +19,10 @@ const wasUp = await connectToCluster().then(
 );
 let cluster: Cluster | undefined;
 const followers: Follower[] = [];
-let interrupted = false;
-process.once('SIGINT', () => {
-  interrupted = true;
+const story = { interrupted: false };
+process.on('SIGINT', () => {
+  if (story.interrupted) return; // once is enough; a second one must not leave half of it behind
+  story.interrupted = true;
   console.log('\ninterrupted: taking the demo away again ...');
   void cleanUp().finally(() => process.exit(130));
 });
@@ -30,7 +31,7 @@ try {
   await tellStory();
 } catch (error) {
   // Ctrl-C reaches the commands that run, too; taking away goes on (see above) and ends the process.
-  if (interrupted) await new Promise(() => undefined);
+  if (story.interrupted) await new Promise(() => undefined);
   console.error(
     `\nThe demo did not come to its end: ${error instanceof Error ? error.message : String(error)}`,
   );
