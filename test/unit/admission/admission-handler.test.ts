@@ -198,6 +198,7 @@ describe('what is no review', () => {
     ['more than the limit, in chunks', 413, ' '.repeat(BODY_LIMIT_BYTES + 1), { chunked: true }],
     ['brackets up to the limit', 400, '['.repeat(BODY_LIMIT_BYTES), {}],
   ])('%s is answered %d as JSON, and the next review as ever', async (_what, status, body, options) => {
+    const beforeMs = await fastestMs(() => harness.send(good));
     const answer = await harness.send(body, options);
     expect(answer.status).toBe(status);
     expect(answer.headers['content-type']).toContain('json');
@@ -206,9 +207,8 @@ describe('what is no review', () => {
     expect(harness.rejected).toEqual([status]);
     if (status === 405) expect(answer.headers.allow).toBe('POST');
 
-    const startedMs = performance.now();
     expect(parsed(await harness.send(good)).response.allowed).toBe(true);
-    expect(performance.now() - startedMs).toBeLessThan(1_000);
+    expect(await fastestMs(() => harness.send(good))).toBeLessThan(20 * beforeMs);
   });
 
   it('__proto__ changes no prototype and is data like any other', async () => {
@@ -226,18 +226,24 @@ describe('what is no review', () => {
   it('10 containers with 200 variables each are injected at once', async () => {
     const env = Array.from({ length: 200 }, (_, i) => ({ name: `V${i}`, value: 'v'.repeat(50) }));
     const containers = Array.from({ length: 10 }, (_, i) => ({ name: `c${i}`, env }));
-    const startedMs = performance.now();
-    const { response } = parsed(await harness.send(reviewOf(stampedPod({ containers }))));
-    expect(performance.now() - startedMs).toBeLessThan(1_000);
+    const body = reviewOf(stampedPod({ containers }));
+    // The same bytes, read and left alone: what it costs at least.
+    const floorMs = await fastestMs(() =>
+      harness.send(body.replaceAll('hooks.krake.dev', 'hooks.other.dev')),
+    );
+    const { response } = parsed(await harness.send(body));
+    expect(await fastestMs(() => harness.send(body))).toBeLessThan(10 * floorMs);
     expect(JSON.parse(Buffer.from(response.patch ?? '', 'base64').toString())).toHaveLength(1 + 10 * 4);
   });
 
   it('a million wrong words in an annotation cost little, and their warnings are bounded', async () => {
     const words = 'shutdwon,'.repeat(500_000);
     const metadata = { name: 'x', annotations: { 'hooks.krake.dev/hooks': words } };
-    const startedMs = performance.now();
-    const { response } = parsed(await harness.send(reviewOf({ apiVersion: 'v1', kind: 'Pod', metadata })));
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    const body = reviewOf({ apiVersion: 'v1', kind: 'Pod', metadata });
+    const floorMs = await fastestMs(() => harness.send(body.replace('hooks.krake.dev', 'hooks.other.dev')));
+    const { response } = parsed(await harness.send(body));
+    // Comparing each word with the known ones would cost hundreds of times the floor.
+    expect(await fastestMs(() => harness.send(body))).toBeLessThan(40 * floorMs);
     expect(response.warnings?.length).toBeLessThanOrEqual(15);
   });
 });
@@ -262,3 +268,14 @@ describe('a body that does not come', () => {
     expect(harness.failures()).toBe(0);
   });
 });
+
+/** The best of three: what else the machine does falls on all of them alike only by chance. */
+async function fastestMs(run: () => Promise<unknown>): Promise<number> {
+  let best = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 3; i++) {
+    const startedMs = performance.now();
+    await run();
+    best = Math.min(best, performance.now() - startedMs);
+  }
+  return best;
+}
