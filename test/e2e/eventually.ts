@@ -1,26 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { waitFor } from '../cluster/wait-for.ts';
 
-/**
- * Asks again until the answer is not undefined.
- *
- * @throws Error saying what was waited for, and the last error if there was one, at the time limit
- */
-export async function eventually<T>(
+/** `waitFor` with the patience that whole stories need: pods that start, certificates that are made, back-off of controllers. */
+export function eventually<T>(
   what: string,
   ask: () => Promise<T | undefined>,
   timeoutMs = 60_000,
 ): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
-  let last: unknown;
-  do {
-    try {
-      const answer = await ask();
-      if (answer !== undefined) return answer;
-      last = undefined;
-    } catch (error) {
-      last = error;
-    }
-    await sleep(200);
-  } while (Date.now() < deadline);
-  throw new Error(`not seen within ${timeoutMs / 1000} s: ${what}`, { cause: last });
+  return waitFor(what, ask, { timeoutMs, intervalMs: 200 });
 }
