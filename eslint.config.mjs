@@ -13,18 +13,23 @@ const mayImport = {
   applications: ['contract', 'kube', 'observability'],
   callbacks: ['contract', 'config', 'http', 'kube', 'applications', 'observability'],
   pki: ['contract', 'config', 'kube', 'http', 'observability'],
+  gate: ['contract', 'config', 'http', 'kube', 'applications', 'observability'],
+  outbound: ['contract', 'config', 'observability'],
+  jobs: ['contract', 'config', 'http', 'kube', 'outbound', 'observability'],
 };
 const areas = [...Object.keys(mayImport), 'cli'];
 
 // Packages that belong to one place: a reader who looks for Kubernetes calls, HTTP frameworks or log sinks knows where.
 const packageHomes = {
-  express: ['http', 'callbacks', 'observability', 'cli'],
+  express: ['http', 'callbacks', 'jobs', 'observability', 'cli'],
   '@kubernetes/client-node': ['kube'],
   winston: ['observability'],
   'prom-client': ['observability'],
   '@peculiar/x509': ['pki'],
   'node-forge': ['pki'],
   commander: ['cli'],
+  undici: ['outbound'],
+  cockatiel: ['outbound'],
 };
 
 const areaRules = areas.map((area) => {

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { COMPLETE_ACTIONS, GROUP, HOOKS, MANAGED_BY, WORKLOAD_KINDS } from '../contract/index.ts';
 import type { ObjectMeta } from '../kube/index.ts';
+import { shutdownSpecSchema, shutdownStatusSchema } from './conversation.ts';
 
 export const API_VERSION = `${GROUP}/v1alpha1`;
 export const APPLICATIONS = { apiVersion: API_VERSION, plural: 'applications' } as const;
 
-/** Krake's states; Pending, Running, Deleting, Degraded, Failed and Completed are in use, the others come with the shutdown hook. */
+/** Krake's states. */
 export const PHASES = [
   'Pending',
   'Running',
@@ -89,6 +90,11 @@ export const applicationSpecSchema = z
       .enum(COMPLETE_ACTIONS)
       .default('delete')
       .describe('What is done to the workloads when the application says that it is complete.'),
+    shutdown: shutdownSpecSchema
+      .optional()
+      .describe(
+        'How the application is asked to shut down; without it, with the shutdown hook, the defaults hold.',
+      ),
     completeWhen: z.enum(['any']).default('any').describe('Whose signal completes the application: any pod.'),
   })
   .meta({
@@ -147,9 +153,23 @@ export const applicationStatusSchema = z.object({
     )
     .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['uid'] }),
   signals: z
-    .object({ complete: signalSchema.optional(), shutdown: signalSchema.optional() })
+    .object({
+      complete: signalSchema.optional(),
+      shutdown: signalSchema
+        .optional()
+        .describe(
+          'A goodbye that nobody has asked for yet: the next conversation with pods that were there then needs no call.',
+        ),
+      shutdownFrom: z
+        .record(z.string().max(64), signalSchema)
+        .optional()
+        .describe('The same in the pod form, by IP address of the pod.'),
+    })
     .optional()
     .describe('The signals received, by hook.'),
+  shutdown: shutdownStatusSchema
+    .optional()
+    .describe('The conversations before pods go; absent: the shutdown hook is off.'),
   conditions: z
     .array(conditionSchema)
     .max(16)

@@ -15,7 +15,11 @@ export function buildStructuralSchema(schema: z.ZodType): StructuralSchema {
 function structural(node: Readonly<Record<string, unknown>>): StructuralSchema {
   const kept: Record<string, unknown> = { ...node };
   delete kept.$schema;
-  delete kept.additionalProperties;
+  delete kept.propertyNames;
+  if (isNode(kept.additionalProperties)) {
+    // A map: an object whose member names are the writer's own.
+    kept.additionalProperties = structural(kept.additionalProperties);
+  } else delete kept.additionalProperties;
   if (kept.format === 'date-time') delete kept.pattern;
   if (kept.type === 'integer') return integer(kept);
   if (isNode(kept.items)) kept.items = structural(kept.items);

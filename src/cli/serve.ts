@@ -12,12 +12,14 @@ import { admissionPart } from './admission-part.ts';
 import { listenerMetrics } from './area-metrics.ts';
 import { callbacksPart } from './callbacks-part.ts';
 import { controllerPart } from './controller-part.ts';
+import { gatePart } from './gate-part.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createShared, type Part, type Shared } from './shared.ts';
 import { VERSION } from './version.ts';
 
 const PART_BUILDERS: Readonly<Record<PartName, (shared: Shared) => Part>> = {
   admission: admissionPart,
+  gate: gatePart,
   callbacks: callbacksPart,
   controller: controllerPart,
 };

@@ -32,7 +32,7 @@ const endpoint = z
   .url({ protocol: /^https?$/ })
   .refine((text) => !/[?#]/.test(text), 'must have no query and no fragment');
 
-export const PARTS = ['admission', 'callbacks', 'controller'] as const;
+export const PARTS = ['admission', 'gate', 'callbacks', 'controller'] as const;
 export type Part = (typeof PARTS)[number];
 
 /**
@@ -144,6 +144,66 @@ export const configSchema = z.strictObject({
         .positive()
         .default(60)
         .describe('Proven signals of one application that may come at once.'),
+    })
+    .prefault({}),
+
+  gate: z
+    .strictObject({
+      host: z.string().default('').describe('Address to listen on; empty: all, IPv6 and IPv4.'),
+      port: port(8445).describe('Port of the gate listener; 0 chooses a free one.'),
+      deadline: duration('4500ms').describe(
+        'Time for one review; below the webhook timeout of 5 s, so that the caller hears why.',
+      ),
+      serviceName: z
+        .string()
+        .default('krake-hooks-gate')
+        .describe('Service in front of the gate listener; its DNS names stand in the certificate.'),
+      extraNames: z
+        .array(z.string())
+        .default([])
+        .describe('Further DNS names and IP addresses of the serving certificate.'),
+      validatingWebhookConfiguration: z
+        .string()
+        .default('krake-hooks-gate')
+        .describe('Name of the ValidatingWebhookConfiguration whose caBundle is kept.'),
+      evictionRetryAfterSeconds: z
+        .int()
+        .min(1)
+        .max(60)
+        .default(2)
+        .describe(
+          'Retry-After of a refused eviction; kubectl drain and the cluster autoscaler come back after it.',
+        ),
+    })
+    .prefault({}),
+
+  outbound: z
+    .strictObject({
+      connectTimeout: duration('3s').describe(
+        'For a connection to a shutdown service or a receiver, TLS included.',
+      ),
+      answerTimeout: duration('60s').describe(
+        'For the answer of a shutdown service; its deadline ends the call in any case.',
+      ),
+      allowCidrs: z
+        .array(z.string())
+        .default([])
+        .describe(
+          'Networks that may be called although they are refused by default (loopback, link-local, metadata services, the API server, ...).',
+        ),
+      denyCidrs: z
+        .array(z.string())
+        .default([])
+        .describe("Further networks that must not be called, for example the nodes'."),
+      caFile: z
+        .string()
+        .optional()
+        .describe('CA certificates, PEM, that are trusted besides the usual ones when a call goes to https.'),
+      maxConcurrentCalls: z
+        .int()
+        .min(1)
+        .default(1_000)
+        .describe('Calls at the same time at most; further ones wait.'),
     })
     .prefault({}),
 

@@ -1,4 +1,5 @@
 import { didYouMean } from './did-you-mean.ts';
+import { parseShutdownAnnotations, type ShutdownChoice } from './shutdown-annotations.ts';
 import {
   ANNOTATION_COMPLETE_ACTION,
   ANNOTATION_CONTAINERS,
@@ -19,6 +20,8 @@ export interface HookRequest {
   /** Names of the containers to inject; undefined: every regular container. */
   readonly containers: readonly string[] | undefined;
   readonly completeAction: CompleteAction;
+  /** How it wants to be asked to shut down; the defaults where nothing is said. */
+  readonly shutdown: ShutdownChoice;
   /** What the user should hear of, in words, with what was probably meant. Never contains more than annotation keys and values. */
   readonly warnings: readonly string[];
 }
@@ -39,9 +42,16 @@ export function parseHookAnnotations(annotations: Annotations): HookRequest {
   const warnings: string[] = [];
   const hooks = parseHooks(annotations?.[ANNOTATION_HOOKS], warnings);
   const completeAction = parseCompleteAction(annotations?.[ANNOTATION_COMPLETE_ACTION], warnings);
+  const shutdown = parseShutdownAnnotations(annotations, warnings);
   const containers = splitList(annotations?.[ANNOTATION_CONTAINERS]);
   warnings.push(...misspeltKeys(annotations));
-  return { hooks, containers: containers.length > 0 ? containers : undefined, completeAction, warnings };
+  return {
+    hooks,
+    containers: containers.length > 0 ? containers : undefined,
+    completeAction,
+    shutdown,
+    warnings,
+  };
 }
 
 /** Splits a comma list, trims its members and leaves empty ones out. */

@@ -4,3 +4,6 @@ export { didYouMean } from './did-you-mean.ts';
 export { parseDuration } from './duration.ts';
 export { parseHookAnnotations, splitList, type HookRequest } from './hook-annotations.ts';
 export * from './labels.ts';
+export { DEFAULT_SHUTDOWN, type ShutdownChoice } from './shutdown-annotations.ts';
+export { parseShutdownService, type ShutdownService } from './shutdown-service.ts';
+export { parsePersonRequest, type ParsedRequest } from './person-request.ts';

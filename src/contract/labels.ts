@@ -25,11 +25,49 @@ export const ANNOTATION_COMPLETE_ACTION = `${GROUP}/complete-action`;
  */
 export const ANNOTATION_STAMPED_FROM = `${GROUP}/stamped-from`;
 
+/**
+ * Annotation: where the application is asked to shut down, `[http://|https://]NAME[:PORT][/PATH]`: a Service of its namespace, or `pod:PORT[/PATH]`
+ * for each pod itself. Default: the Service `shutdown`, its first port, path `/shutdown` (Krake's convention).
+ */
+export const ANNOTATION_SHUTDOWN_SERVICE = `${GROUP}/shutdown-service`;
+
+/** Annotation: how long the goodbye is awaited, `60s`, `5m` or `PT5M`; default {@link DEFAULT_SHUTDOWN}. */
+export const ANNOTATION_SHUTDOWN_TIMEOUT = `${GROUP}/shutdown-timeout`;
+
+/** Annotation: how often a deadline that has passed is followed by another round, 0 to {@link MAX_SHUTDOWN_RETRIES}. */
+export const ANNOTATION_SHUTDOWN_RETRIES = `${GROUP}/shutdown-retries`;
+
+/** Annotation: what follows when the last deadline has passed, one of {@link SHUTDOWN_FAILURES}. */
+export const ANNOTATION_SHUTDOWN_FAILURE = `${GROUP}/shutdown-failure`;
+
+/** Annotation: comma list of {@link SHUTDOWN_CAUSES} before which the application is asked. */
+export const ANNOTATION_SHUTDOWN_ON = `${GROUP}/shutdown-on`;
+
+/** Annotation, `pod` form only: how many of the asked pods have to confirm: `all`, `any` or a number. */
+export const ANNOTATION_SHUTDOWN_WHEN = `${GROUP}/shutdown-when`;
+
+/**
+ * Annotation on an Application, by a person: `retry`, `release`, `cancel`, `migrate` or `migrate:KEY=VALUE[,KEY=VALUE]` (a node selector). The
+ * controller carries it out and takes it away.
+ */
+export const ANNOTATION_REQUEST = `${GROUP}/request`;
+export const REQUESTS = ['retry', 'release', 'cancel', 'migrate'] as const;
+export type PersonRequest = (typeof REQUESTS)[number];
+
+/** Finalizer on workloads, Applications and their Secrets: they stay until the application has said goodbye. */
+export const FINALIZER_SHUTDOWN = `${GROUP}/shutdown`;
+
 /** All annotations a user may write; anything else under the group is answered with a warning. */
 export const USER_ANNOTATIONS = [
   ANNOTATION_HOOKS,
   ANNOTATION_CONTAINERS,
   ANNOTATION_COMPLETE_ACTION,
+  ANNOTATION_SHUTDOWN_SERVICE,
+  ANNOTATION_SHUTDOWN_TIMEOUT,
+  ANNOTATION_SHUTDOWN_RETRIES,
+  ANNOTATION_SHUTDOWN_FAILURE,
+  ANNOTATION_SHUTDOWN_ON,
+  ANNOTATION_SHUTDOWN_WHEN,
 ] as const;
 
 /** `app.kubernetes.io/managed-by` value on the objects that the controller makes. */
@@ -40,6 +78,16 @@ export type Hook = (typeof HOOKS)[number];
 
 export const COMPLETE_ACTIONS = ['delete', 'scale-to-zero', 'none'] as const;
 export type CompleteAction = (typeof COMPLETE_ACTIONS)[number];
+
+/** Why a pod is about to go. `deletion`: somebody deletes it, its owner or its namespace; `scale-down`: its owner needs it no more. */
+export const SHUTDOWN_CAUSES = ['deletion', 'eviction', 'scale-down'] as const;
+export type ShutdownCause = (typeof SHUTDOWN_CAUSES)[number];
+
+export const SHUTDOWN_FAILURES = ['delete', 'give-up'] as const;
+export type ShutdownFailure = (typeof SHUTDOWN_FAILURES)[number];
+
+export const MAX_SHUTDOWN_RETRIES = 10;
+export const MAX_SHUTDOWN_TIMEOUT_MS = 86_400_000;
 
 /** Kinds that are stamped or injected, with their API version and plural (REST resource). */
 export const WORKLOAD_KINDS = {
