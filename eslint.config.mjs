@@ -106,7 +106,7 @@ export default tseslint.config(
   // A model of the world in a property test is one switch over all that may happen.
   { files: ['test/**/*.ts'], rules: { complexity: 'off' } },
   {
-    files: ['test/**/*.ts', 'bench/**/*.ts', 'certs/**/*.ts', 'src/cli/**/*.ts'],
+    files: ['test/**/*.ts', 'bench/**/*.ts', 'certs/**/*.ts', 'examples/**/*.ts', 'src/cli/**/*.ts'],
     rules: { 'no-console': 'off' },
   },
 );

@@ -30,7 +30,7 @@ export const pauseContents = async (): Promise<ImageContents> => ({
   command: ['/bin/busybox', 'sleep', '2147483647'],
 });
 
-/** A shell, curl and the usual small tools, for demos and tests. */
+/** A shell, curl, Node.js and the usual small tools, for demos and tests. */
 export const toolsContents = async (): Promise<ImageContents> => {
   const busybox = await locate('busybox');
   const { stdout } = await runCommand(busybox, ['--list']);
@@ -40,6 +40,7 @@ export const toolsContents = async (): Promise<ImageContents> => {
       '/bin/busybox': busybox,
       '/bin/bash': await locate('bash'),
       '/usr/bin/curl': await locate('curl'),
+      '/usr/local/bin/node': process.execPath,
     },
     applets: stdout.split('\n').filter((name) => name !== '' && name !== 'busybox' && name !== 'bash'),
     withCertificates: true,
