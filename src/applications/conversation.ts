@@ -109,7 +109,8 @@ export const conversationSchema = z.object({
     .describe('Whether the whole application goes (pods that come later included), or these pods only.'),
   form: z.enum(['service', 'pod']).describe('Who is asked: the shutdown service once, or each pod.'),
   reason: z.enum(CONVERSATION_REASONS).describe('Why it began.'),
-  startedAt: time,
+  startedAt: time.describe('When it began.'),
+  roundStartedAt: time.describe('When this round began.'),
   deadline: time.describe('When this round ends. Never moved; a further round has a deadline of its own.'),
   round: z.int().min(1).describe('1, and one more for each retry after a deadline.'),
   needed: z

@@ -57,11 +57,8 @@ export type PersonRequest = (typeof REQUESTS)[number];
 /** Finalizer on workloads, Applications and their Secrets: they stay until the application has said goodbye. */
 export const FINALIZER_SHUTDOWN = `${GROUP}/shutdown`;
 
-/** All annotations a user may write; anything else under the group is answered with a warning. */
-export const USER_ANNOTATIONS = [
-  ANNOTATION_HOOKS,
-  ANNOTATION_CONTAINERS,
-  ANNOTATION_COMPLETE_ACTION,
+/** The annotations that say how an application wants to be asked to shut down. */
+export const SHUTDOWN_ANNOTATIONS = [
   ANNOTATION_SHUTDOWN_SERVICE,
   ANNOTATION_SHUTDOWN_TIMEOUT,
   ANNOTATION_SHUTDOWN_RETRIES,
@@ -69,6 +66,12 @@ export const USER_ANNOTATIONS = [
   ANNOTATION_SHUTDOWN_ON,
   ANNOTATION_SHUTDOWN_WHEN,
 ] as const;
+
+/** What an application wants done, beside which hooks it wants where; no pod needs to know it. */
+export const SETTING_ANNOTATIONS = [ANNOTATION_COMPLETE_ACTION, ...SHUTDOWN_ANNOTATIONS] as const;
+
+/** All annotations a user may write; anything else under the group is answered with a warning. */
+export const USER_ANNOTATIONS = [ANNOTATION_HOOKS, ANNOTATION_CONTAINERS, ...SETTING_ANNOTATIONS] as const;
 
 /** `app.kubernetes.io/managed-by` value on the objects that the controller makes. */
 export const MANAGED_BY = 'krake-hooks';
