@@ -1,6 +1,8 @@
 import { parse } from 'tinyduration';
 
 const GO_UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+/** No duration that somebody means is longer; an annotation may be. */
+const MAX_LENGTH = 64;
 const GO_FORM = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
 
 /**
@@ -10,6 +12,7 @@ const GO_FORM = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
  * @returns undefined when the text is neither
  */
 export function parseDuration(text: string): number | undefined {
+  if (text.length > MAX_LENGTH) return undefined;
   if (GO_FORM.test(text)) {
     let totalMs = 0;
     for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {

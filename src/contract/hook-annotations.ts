@@ -4,10 +4,12 @@ import {
   ANNOTATION_COMPLETE_ACTION,
   ANNOTATION_CONTAINERS,
   ANNOTATION_HOOKS,
+  ANNOTATION_REQUEST,
   ANNOTATION_STAMPED_FROM,
   COMPLETE_ACTIONS,
   GROUP,
   HOOKS,
+  SETTING_ANNOTATIONS,
   USER_ANNOTATIONS,
   type CompleteAction,
   type Hook,
@@ -52,6 +54,19 @@ export function parseHookAnnotations(annotations: Annotations): HookRequest {
     shutdown,
     warnings,
   };
+}
+
+/**
+ * The annotations of a pod template that asks for hooks, with the settings of its workload over them: complete-action and shutdown-* may stand
+ * in either place, and the workload's own win. Where the workload itself asks, only its own annotations count.
+ */
+export function withOwnSettings(
+  template: Readonly<Record<string, string>>,
+  own: Annotations,
+): Readonly<Record<string, string>> {
+  const settings = SETTING_ANNOTATIONS.filter((key) => own?.[key] !== undefined);
+  if (settings.length === 0) return template;
+  return { ...template, ...Object.fromEntries(settings.map((key) => [key, own?.[key] ?? ''])) };
 }
 
 /** Splits a comma list, trims its members and leaves empty ones out. */
@@ -101,6 +116,10 @@ function misspeltKeys(annotations: Annotations): string[] {
   for (const key of Object.keys(annotations ?? {})) {
     if (warnings.length >= MAX_WARNINGS) break;
     if (known.includes(key) || key === ANNOTATION_STAMPED_FROM || !isNearlyOurs(key)) continue;
+    if (key === ANNOTATION_REQUEST) {
+      warnings.push(`annotation "${key}" does nothing here: it belongs on the Application`);
+      continue;
+    }
     const meant = didYouMean(key, known);
     const hint =
       meant === undefined ? `known annotations are ${known.join(', ')}` : `did you mean "${meant}"?`;

@@ -2,8 +2,13 @@ export * from './application-name.ts';
 export * from './callback-url.ts';
 export { didYouMean } from './did-you-mean.ts';
 export { parseDuration } from './duration.ts';
-export { parseHookAnnotations, splitList, type HookRequest } from './hook-annotations.ts';
+export { parseHookAnnotations, splitList, withOwnSettings, type HookRequest } from './hook-annotations.ts';
 export * from './labels.ts';
 export { DEFAULT_SHUTDOWN, type ShutdownChoice } from './shutdown-annotations.ts';
 export { parseShutdownService, type ShutdownService } from './shutdown-service.ts';
-export { parsePersonRequest, type ParsedRequest } from './person-request.ts';
+export {
+  formatPersonRequest,
+  parsePersonRequest,
+  MAX_REQUEST_LENGTH,
+  type ParsedRequest,
+} from './person-request.ts';

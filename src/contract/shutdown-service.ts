@@ -17,8 +17,12 @@ const DEFAULT_PATH = '/shutdown';
 /** The name that stands for each pod itself; a Service of that name cannot be used. */
 const POD = 'pod';
 
+/**
+ * The path is of the characters that RFC 3986 allows in a path and a query, so that no URL parser reads it in two ways; two slashes at its
+ * beginning would name another host to those that resolve it against a base.
+ */
 const SHAPE =
-  /^(?:(https?):\/\/)?([a-z](?:[-a-z0-9]{0,61}[a-z0-9])?)(?::([0-9]{1,5}|[a-z0-9](?:[-a-z0-9]{0,13}[a-z0-9])?))?(\/[!-~]{0,255})?$/;
+  /^(?:(https?):\/\/)?([a-z](?:[-a-z0-9]{0,61}[a-z0-9])?)(?::([0-9]{1,5}|[a-z0-9](?:[-a-z0-9]{0,13}[a-z0-9])?))?(\/(?!\/)[-\w.~!$&'()*+,;=:@%/?]{0,255})?$/;
 
 /**
  * Reads `[http://|https://]NAME[:PORT][/PATH]`; PORT is a number or a port's name. Without a path it is `/shutdown`.

@@ -4,17 +4,7 @@ import { parse } from 'yaml';
 import { buildApplicationCrd } from '../../../src/applications/index.ts';
 
 /** Words of JSON Schema that a structural schema may not have. */
-const FORBIDDEN = [
-  '$schema',
-  '$ref',
-  'additionalProperties',
-  'anyOf',
-  'oneOf',
-  'allOf',
-  'not',
-  'exclusiveMinimum',
-  'const',
-];
+const FORBIDDEN = ['$schema', '$ref', 'anyOf', 'oneOf', 'allOf', 'not', 'exclusiveMinimum', 'const'];
 
 function* nodes(node: unknown): Generator<Record<string, unknown>> {
   if (typeof node !== 'object' || node === null) return;
@@ -32,6 +22,15 @@ describe('buildApplicationCrd', () => {
   it('has only what a structural schema may have', () => {
     const found = [...nodes(crd)].flatMap((node) => FORBIDDEN.filter((word) => word in node));
     expect(found).toEqual([]);
+  });
+
+  it('has maps whose members have a type, and no member names beside them', () => {
+    const maps = [...nodes(crd)].filter((node) => 'additionalProperties' in node);
+    expect(maps.length).toBeGreaterThan(0);
+    for (const map of maps) {
+      expect(map).toMatchObject({ type: 'object', additionalProperties: { type: expect.any(String) } });
+      expect(map).not.toHaveProperty('properties');
+    }
   });
 
   it('keeps defaults, bounds and descriptions', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { parseHookAnnotations } from '../../../src/contract/index.ts';
+import { DEFAULT_SHUTDOWN, parseHookAnnotations, withOwnSettings } from '../../../src/contract/index.ts';
 
 const HOOKS = 'hooks.krake.dev/hooks';
 const ACTION = 'hooks.krake.dev/complete-action';
@@ -11,6 +11,7 @@ describe('parseHookAnnotations', () => {
       hooks: [],
       containers: undefined,
       completeAction: 'delete',
+      shutdown: DEFAULT_SHUTDOWN,
       warnings: [],
     });
   });
@@ -47,6 +48,12 @@ describe('parseHookAnnotations', () => {
     },
   );
 
+  it('says where a request of a person belongs', () => {
+    expect(parseHookAnnotations({ 'hooks.krake.dev/request': 'retry' }).warnings).toEqual([
+      'annotation "hooks.krake.dev/request" does nothing here: it belongs on the Application',
+    ]);
+  });
+
   it('is silent about annotations of others', () => {
     const others = {
       'kubectl.kubernetes.io/last-applied-configuration': '{}',
@@ -73,5 +80,31 @@ describe('parseHookAnnotations', () => {
         for (const warning of request.warnings) expect(warning.length).toBeLessThan(400);
       }),
     );
+  });
+});
+
+describe('withOwnSettings', () => {
+  const template = { [HOOKS]: 'shutdown', 'hooks.krake.dev/shutdown-timeout': '10s', 'example.com/a': 'b' };
+
+  it.each([undefined, {}, { 'example.com/c': 'd', 'hooks.krake.dev/containers': 'x' }])(
+    'leaves the template as it is when the workload has %j',
+    (own) => {
+      expect(withOwnSettings(template, own)).toEqual(template);
+    },
+  );
+
+  it('takes the settings of the workload over those of the template, one by one', () => {
+    const own = {
+      [ACTION]: 'none',
+      [HOOKS]: 'ignored',
+      'hooks.krake.dev/shutdown-timeout': '20s',
+      'hooks.krake.dev/shutdown-retries': '',
+    };
+    expect(withOwnSettings(template, own)).toEqual({
+      ...template,
+      [ACTION]: 'none',
+      'hooks.krake.dev/shutdown-timeout': '20s',
+      'hooks.krake.dev/shutdown-retries': '',
+    });
   });
 });
