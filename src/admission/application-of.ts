@@ -4,7 +4,7 @@ import {
   generatedApplicationName,
   type WorkloadKind,
 } from '../contract/index.ts';
-import type { AdmissionRequest } from './admission-request.ts';
+import type { AdmissionRequest } from '../review/index.ts';
 import type { Problem } from './decision.ts';
 import type { Meta } from './object-meta.ts';
 

@@ -8,7 +8,7 @@ import {
   type WorkloadKind,
 } from '../contract/index.ts';
 import type { Problem } from './decision.ts';
-import type { StringMap } from './object-shape.ts';
+import type { StringMap } from '../review/index.ts';
 
 /** One place of an object where a user may write our annotations. */
 export interface Place {

@@ -1,7 +1,6 @@
 import { ANNOTATION_CONTAINERS, didYouMean } from '../contract/index.ts';
 import type { Pointer } from './json-patch.ts';
-import { MalformedObjectError } from './malformed-object-error.ts';
-import { readObjects, type JsonObject } from './object-shape.ts';
+import { MalformedObjectError, readObjects, type JsonObject } from '../review/index.ts';
 
 /** Comparing letters costs; a list that is wrong in more places, or longer, is no slip. */
 const MAX_WARNINGS = 5;

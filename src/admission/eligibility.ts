@@ -1,5 +1,5 @@
 import type { WorkloadKind } from '../contract/index.ts';
-import type { AdmissionRequest } from './admission-request.ts';
+import type { AdmissionRequest } from '../review/index.ts';
 import type { SkipReason } from './decision.ts';
 import { isKnownKind, type Meta } from './object-meta.ts';
 import type { AdmissionSettings } from './settings.ts';

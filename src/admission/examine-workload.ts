@@ -5,7 +5,7 @@ import type { Problem } from './decision.ts';
 import { buildInjection } from './injection.ts';
 import type { PatchBuilder, Pointer } from './json-patch.ts';
 import { readMeta, type Meta } from './object-meta.ts';
-import { readObject, type JsonObject } from './object-shape.ts';
+import { readObject, type JsonObject } from '../review/index.ts';
 import { planInjection } from './plan-injection.ts';
 import type { ReviewSubject } from './review-subject.ts';
 

@@ -1,13 +1,10 @@
 export {
   ADMISSION_PATH,
-  BODY_LIMIT_BYTES,
   createAdmissionHandler,
-  type AdmissionHandler,
   type AdmissionHandlerDeps,
   type AdmissionHandlerOptions,
 } from './admission-handler.ts';
 export type { AdmissionMetrics, ReviewOutcome, ReviewReason } from './admission-metrics.ts';
-export type { AdmissionRequest, Operation } from './admission-request.ts';
 export type { Decision, DenialReason, PatchReason, Reason, SkipReason } from './decision.ts';
 export type { PatchOperation } from './json-patch.ts';
 export { review } from './review.ts';

@@ -5,7 +5,7 @@ import { denied, patched, unchanged, type Decision } from './decision.ts';
 import { staleApplicationOf } from './examine-workload.ts';
 import { buildInjection } from './injection.ts';
 import { createPatchBuilder } from './json-patch.ts';
-import { readObject } from './object-shape.ts';
+import { readObject } from '../review/index.ts';
 import { planInjection } from './plan-injection.ts';
 import type { ReviewSubject } from './review-subject.ts';
 

@@ -1,5 +1,5 @@
 import { callbackPath, secretName, type Hook } from '../contract/index.ts';
-import type { JsonObject } from './object-shape.ts';
+import type { JsonObject } from '../review/index.ts';
 import type { AdmissionSettings } from './settings.ts';
 
 /** Name of the volume that is added to a pod. */

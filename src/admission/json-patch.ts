@@ -1,5 +1,5 @@
 import type { Meta } from './object-meta.ts';
-import type { StringMap } from './object-shape.ts';
+import type { StringMap } from '../review/index.ts';
 
 /** One step of a JSON Patch (RFC 6902), of the few forms that admission needs. */
 export type PatchOperation =

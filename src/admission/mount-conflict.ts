@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { JsonObject } from './object-shape.ts';
+import type { JsonObject } from '../review/index.ts';
 import { VOLUME_NAME } from './injection.ts';
 
 /** Volumes that the kubelet always mounts read-only: no directory can be made in them for another mount. */

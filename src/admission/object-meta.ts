@@ -1,5 +1,5 @@
 import { WORKLOAD_KINDS, isWorkloadKind } from '../contract/index.ts';
-import { readObject, readObjects, readString, readStringMap, type StringMap } from './object-shape.ts';
+import { readObject, readObjects, readString, readStringMap, type StringMap } from '../review/index.ts';
 
 /** What admission reads of an object's or a template's metadata. */
 export interface Meta {

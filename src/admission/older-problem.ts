@@ -1,7 +1,6 @@
-import type { AdmissionRequest } from './admission-request.ts';
+import { readObject, type AdmissionRequest, type JsonObject } from '../review/index.ts';
 import type { Problem } from './decision.ts';
 import { readMeta, type Meta } from './object-meta.ts';
-import { readObject, type JsonObject } from './object-shape.ts';
 
 /**
  * True when the stored object has the very same problem: it came while admission was away. Refusing every later update of it, also a

@@ -4,7 +4,7 @@ import type { DenialReason, Problem } from './decision.ts';
 import { matchEnv, matchVolume, VOLUME_NAME, type InjectedEnv, type Injection } from './injection.ts';
 import type { PatchBuilder, Pointer } from './json-patch.ts';
 import { matchMount, readOnlyVolumeNames } from './mount-conflict.ts';
-import { readObjects, type JsonObject } from './object-shape.ts';
+import { readObjects, type JsonObject } from '../review/index.ts';
 
 export interface InjectionSubject {
   /** The pod spec. */

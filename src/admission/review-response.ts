@@ -1,45 +1,5 @@
-import { boundWarnings } from './bound-warnings.ts';
+import { allowed, patched, refused } from '../review/index.ts';
 import type { Decision } from './decision.ts';
-import { REVIEW_API_VERSION } from './parse-review.ts';
-
-/** A message names a few fields; what is longer quotes something that no API server would accept. */
-const MAX_MESSAGE_LENGTH = 2_000;
-
-// The bodies of an answer, each with the UID of the request and in the version that it was asked in.
-
-interface Told {
-  readonly warnings: readonly string[];
-  /** Stands in the audit log of the API server beside the request. */
-  readonly auditAnnotations: Readonly<Record<string, string>>;
-}
-
-/** Let through as it is. */
-export function allowed(uid: string, told: Told): string {
-  return toReview({ uid, allowed: true, ...optional(told) });
-}
-
-/** Let through with changes. */
-export function patched(uid: string, operations: readonly unknown[], told: Told): string {
-  const patch = Buffer.from(JSON.stringify(operations)).toString('base64');
-  return toReview({ uid, allowed: true, patchType: 'JSONPatch', patch, ...optional(told) });
-}
-
-/** Refused: what the user asks for contradicts itself or what is there. */
-export function denied(uid: string, message: string, told: Told): string {
-  const status = {
-    status: 'Failure',
-    code: 422,
-    reason: 'Invalid',
-    message: message.slice(0, MAX_MESSAGE_LENGTH),
-  };
-  return toReview({ uid, allowed: false, status, ...optional(told) });
-}
-
-/** Refused because it could not be decided: the fault of whoever sent it (400) or ours (500). */
-export function errored(uid: string, code: 400 | 500, message: string): string {
-  const reason = code === 400 ? 'BadRequest' : 'InternalError';
-  return toReview({ uid, allowed: false, status: { status: 'Failure', code, reason, message } });
-}
 
 /** The answer to a decision. */
 export function respondTo(uid: string, decision: Decision): string {
@@ -51,15 +11,7 @@ export function respondTo(uid: string, decision: Decision): string {
     case 'patched':
       return patched(uid, decision.operations, told);
     case 'denied':
-      return denied(uid, decision.message, told);
+      // What the user asks for contradicts itself or what is there.
+      return refused(uid, { code: 422, reason: 'Invalid', message: decision.message }, told);
   }
-}
-
-function optional({ warnings, auditAnnotations }: Told): object {
-  const bounded = boundWarnings(warnings);
-  return { ...(bounded.length > 0 && { warnings: bounded }), auditAnnotations };
-}
-
-function toReview(response: object): string {
-  return JSON.stringify({ apiVersion: REVIEW_API_VERSION, kind: 'AdmissionReview', response });
 }

@@ -1,12 +1,10 @@
 import type { WorkloadKind } from '../contract/index.ts';
-import type { AdmissionRequest } from './admission-request.ts';
+import { MalformedObjectError, readObject, type AdmissionRequest } from '../review/index.ts';
 import { unchanged, type Decision } from './decision.ts';
 import { checkObject, checkRequest } from './eligibility.ts';
 import { injectJob } from './inject-job.ts';
 import { injectPod } from './inject-pod.ts';
-import { MalformedObjectError } from './malformed-object-error.ts';
 import { readMeta } from './object-meta.ts';
-import { readObject } from './object-shape.ts';
 import type { ReviewSubject } from './review-subject.ts';
 import type { AdmissionSettings } from './settings.ts';
 import { stampCronJob } from './stamp-cron-job.ts';

@@ -10,7 +10,7 @@ import { readPodTemplate, staleApplicationOf } from './examine-workload.ts';
 import { buildInjection } from './injection.ts';
 import { createPatchBuilder } from './json-patch.ts';
 import { readMeta, type Meta } from './object-meta.ts';
-import { readObject, type JsonObject } from './object-shape.ts';
+import { readObject, type JsonObject } from '../review/index.ts';
 import { isOlderProblem } from './older-problem.ts';
 import { planInjection } from './plan-injection.ts';
 import type { ReviewSubject } from './review-subject.ts';

@@ -17,6 +17,7 @@ export function stampPatch(object: KubeObject, settings: AdmissionSettings): rea
       name: metadata.name ?? '',
       subResource: '',
       dryRun: false,
+      username: '',
       object,
       oldObject: object,
     },

@@ -1,13 +1,9 @@
 import { createRequire } from 'node:module';
 import type { Operation as JsonPatchOperation } from 'fast-json-patch';
 import { buildAdmissionSettings, review } from '../../../src/admission/index.ts';
-import type {
-  AdmissionRequest,
-  AdmissionSettings,
-  Decision,
-  Operation,
-} from '../../../src/admission/index.ts';
+import type { AdmissionSettings, Decision } from '../../../src/admission/index.ts';
 import { configSchema, type ConfigInput } from '../../../src/config/index.ts';
+import type { AdmissionRequest, Operation } from '../../../src/review/index.ts';
 
 // CommonJS inside; its named exports are not seen by every loader.
 const { applyPatch } = createRequire(import.meta.url)('fast-json-patch') as typeof import('fast-json-patch');
@@ -44,6 +40,7 @@ export function requestFor({ object, oldObject, operation, namespace, uid }: Req
     name: metadata?.name ?? '',
     subResource: '',
     dryRun: false,
+    username: 'kubernetes-admin',
     object,
     oldObject: oldObject ?? null,
   };

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { BODY_LIMIT_BYTES } from '../../../src/admission/index.ts';
+import { BODY_LIMIT_BYTES } from '../../../src/review/index.ts';
 import { settingsOf } from './admission-fixtures.ts';
 import {
   reviewOf,

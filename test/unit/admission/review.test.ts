@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { review, type AdmissionRequest } from '../../../src/admission/index.ts';
+import { review } from '../../../src/admission/index.ts';
+import type { AdmissionRequest } from '../../../src/review/index.ts';
 import { admit, requestFor, settingsOf } from './admission-fixtures.ts';
 
 const HOOKS = 'hooks.krake.dev/hooks';

@@ -42,10 +42,16 @@ function parseRequest(request: JsonObject): ParsedReview {
       name: name ?? '',
       subResource: subResource ?? '',
       dryRun: request.dryRun === true,
+      username: usernameOf(request.userInfo),
       object: request.object,
       oldObject: request.oldObject,
     },
   };
+}
+
+/** Empty when it is not said: whoever asks is then like anybody. */
+function usernameOf(userInfo: unknown): string {
+  return isObject(userInfo) && typeof userInfo.username === 'string' ? userInfo.username : '';
 }
 
 function parseKind(value: unknown): AdmissionRequest['kind'] | undefined {

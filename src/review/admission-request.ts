@@ -10,6 +10,8 @@ export interface AdmissionRequest {
   /** Empty for the object itself. */
   readonly subResource: string;
   readonly dryRun: boolean;
+  /** Who asks, as the API server has authenticated it. */
+  readonly username: string;
   readonly object: unknown;
   readonly oldObject: unknown;
 }

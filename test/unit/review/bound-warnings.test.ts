@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { boundWarnings } from '../../../src/admission/bound-warnings.ts';
+import { boundWarnings } from '../../../src/review/bound-warnings.ts';
 
 describe('boundWarnings', () => {
   it('leaves what fits as it is, each once', () => {
