@@ -16,13 +16,15 @@ const mayImport = {
   pki: ['contract', 'config', 'kube', 'http', 'observability'],
   gate: ['contract', 'config', 'kube', 'review', 'applications', 'observability'],
   outbound: ['contract', 'config', 'observability'],
-  jobs: ['contract', 'config', 'http', 'kube', 'outbound', 'observability'],
+  jobs: ['contract', 'kube', 'observability'],
+  deliveries: ['contract', 'kube', 'outbound', 'jobs', 'observability'],
+  'jobs-api': ['contract', 'http', 'kube', 'outbound', 'jobs', 'observability'],
 };
 const areas = [...Object.keys(mayImport), 'cli'];
 
 // Packages that belong to one place: a reader who looks for Kubernetes calls, HTTP frameworks or log sinks knows where.
 const packageHomes = {
-  express: ['http', 'callbacks', 'jobs', 'observability', 'cli'],
+  express: ['http', 'callbacks', 'jobs-api', 'observability', 'cli'],
   '@kubernetes/client-node': ['kube'],
   winston: ['observability'],
   'prom-client': ['observability'],

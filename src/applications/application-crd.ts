@@ -1,6 +1,6 @@
 import { GROUP } from '../contract/index.ts';
+import { buildStructuralSchema } from '../kube/index.ts';
 import { API_VERSION, APPLICATIONS, applicationSpecSchema, applicationStatusSchema } from './application.ts';
-import { buildStructuralSchema } from './structural-schema.ts';
 
 /** The name is a label value of pods too, which holds 63 characters. */
 const NAME_RULE = {

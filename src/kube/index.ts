@@ -12,6 +12,7 @@ export {
   type ReflectorMetrics,
   type ReflectorOptions,
 } from './reflector.ts';
+export { buildStructuralSchema, type StructuralSchema } from './structural-schema.ts';
 export {
   createWorkQueue,
   type ProcessResult,
