@@ -173,27 +173,33 @@ export const shutdownStatusSchema = z.object({
 });
 export type ShutdownStatus = z.infer<typeof shutdownStatusSchema>;
 
+/** As much of a conversation as tells whether its pods may go; a watch cache keeps no more. */
+export type ConversationProgress = Pick<
+  Conversation,
+  'scope' | 'form' | 'needed' | 'confirmation' | 'outcome'
+> & { readonly pods: readonly Pick<ConversationPod, 'uid' | 'confirmation'>[] };
+
 /** The goodbye is there: of the service, or of as many pods as are needed. */
-export function isConfirmed(conversation: Conversation): boolean {
+export function isConfirmed(conversation: ConversationProgress): boolean {
   const { form, confirmation, pods, needed } = conversation;
   if (form === 'service') return confirmation !== undefined;
   return pods.filter((pod) => pod.confirmation !== undefined).length >= needed;
 }
 
 /** It still holds pods: it has neither ended nor been confirmed. One that was given up does. */
-export function isHolding(conversation: Conversation): boolean {
+export function isHolding(conversation: ConversationProgress): boolean {
   return conversation.outcome === undefined && !isConfirmed(conversation);
 }
 
 /** Its pods may go. */
-export function letsGo(conversation: Conversation): boolean {
+export function letsGo(conversation: ConversationProgress): boolean {
   return conversation.outcome === undefined
     ? isConfirmed(conversation)
     : conversation.outcome !== 'cancelled';
 }
 
 /** Whether a pod of the application may go as far as the conversations say. */
-export function isFreeToGo(conversations: readonly Conversation[], podUid: string): boolean {
+export function isFreeToGo(conversations: readonly ConversationProgress[], podUid: string): boolean {
   return conversations.some(
     (conversation) =>
       letsGo(conversation) &&

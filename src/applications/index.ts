@@ -6,4 +6,6 @@ export {
   type ApplicationControllerOptions,
 } from './application-controller.ts';
 export * from './application.ts';
+export * from './conversation.ts';
+export { hasEnded, hasStarted, type PodProgress } from './pod-progress.ts';
 export type { ControllerMetrics, TrustSource } from './controller-deps.ts';
