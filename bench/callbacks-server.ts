@@ -1,7 +1,12 @@
 // The callbacks as they run, as a process of their own: `node callbacks-server.ts CERT KEY KUBECONFIG`. Prints its port. Differs from
 // the real one only in its limits, which are too high to be met.
 import { createWriteStream, readFileSync } from 'node:fs';
-import { createApplicationCache, createCallbackRouter, createSignalStore } from '../src/callbacks/index.ts';
+import {
+  createApplicationCache,
+  createCallbackRouter,
+  createGoodbyeStore,
+  createSignalStore,
+} from '../src/callbacks/index.ts';
 import { callbackMetrics, listenerMetrics, reflectorMetrics } from '../src/cli/area-metrics.ts';
 import { createHttpsListener } from '../src/http/index.ts';
 import { createKubeClient, systemClock } from '../src/kube/index.ts';
@@ -24,6 +29,7 @@ const listener = createHttpsListener({
     {
       applications,
       store: createSignalStore(client),
+      goodbyes: createGoodbyeStore(client),
       logger,
       metrics: callbackMetrics(metrics),
       clock: systemClock,

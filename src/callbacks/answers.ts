@@ -1,4 +1,5 @@
 import type { Problem } from '../http/index.ts';
+import type { GoodbyeRefusal } from './decide-goodbye.ts';
 import type { SignalOutcome, SignalRequest, UnprovenReason } from './signal-outcome.ts';
 
 /** Why a request was answered as it was: the same word in the log and in the metric, and, but for the unproven, in the answer. */
@@ -12,6 +13,7 @@ export type AnswerReason =
   | 'body-too-large'
   | 'body-timeout'
   | 'not-json'
+  | 'wrong-field'
   | 'malformed-request'
   | 'internal-error';
 
@@ -37,6 +39,17 @@ const NOT_PROVEN: Problem = {
   headers: { 'WWW-Authenticate': 'Token realm="krake-hooks"' },
 };
 
+const REFUSALS: Readonly<Record<GoodbyeRefusal, string>> = {
+  'pod-unknown':
+    'Several pods of this application are being asked, and it cannot be told whose goodbye this is. Send {"token": "…", "pod": "…"} with the name or the UID of the pod that is being asked.',
+  'conversation-over':
+    'The conversation that "conversation" names is over without this goodbye, or there is none. Leave the field out to say goodbye all the same.',
+  'shutdown-cancelled':
+    'The shutdown was cancelled: the application goes on living. The goodbye was not stored.',
+  'too-many-goodbyes':
+    'There is no room for more goodbyes that nobody has asked for. Send it when the pod is asked.',
+};
+
 const UNAVAILABLE = 'The signal was not stored. Send it again after the time in Retry-After.';
 
 /** The answer to a request that could be read. The body of a success depends on the stored signal alone: it is the same each time. */
@@ -44,7 +57,9 @@ export function answerTo(request: SignalRequest, outcome: SignalOutcome): Answer
   const { namespace, name, hook } = request;
   switch (outcome.kind) {
     case 'accepted': {
-      const body = JSON.stringify({ namespace, application: name, hook, receivedAt: outcome.receivedAt });
+      const { receivedAt, conversation, pod } = outcome;
+      // What is undefined is left out.
+      const body = JSON.stringify({ namespace, application: name, hook, receivedAt, conversation, pod });
       return { kind: 'success', reason: outcome.reason, uid: outcome.uid, body };
     }
     case 'unproven':
@@ -59,6 +74,8 @@ export function answerTo(request: SignalRequest, outcome: SignalOutcome): Answer
       const detail = `The hook ${hook} is not enabled for this application (enabled: ${enabled}). Add it to the annotation hooks.krake.dev/hooks of the workload.`;
       return problem(outcome.reason, { status: 409, detail }, outcome.uid);
     }
+    case 'refused':
+      return problem(outcome.reason, { status: 409, detail: REFUSALS[outcome.reason] }, outcome.uid);
     case 'limited': {
       const detail = 'Too many requests for this application. Send it again after the time in Retry-After.';
       const headers = retryAfter(outcome.retryAfterSeconds);
@@ -116,6 +133,13 @@ export function bodyTooLarge(limitBytes: number): Answer {
 
 export function notJson(why: string): Answer {
   return problem('not-json', { status: 400, detail: `${why} Send {"token": "…"}.` });
+}
+
+export function wrongField(name: string): Answer {
+  return problem('wrong-field', {
+    status: 400,
+    detail: `"${name}" is no text, or empty. Send a text, or leave it out.`,
+  });
 }
 
 function problem(reason: AnswerReason, content: Problem, uid?: string): Answer & { kind: 'problem' } {

@@ -1,4 +1,5 @@
 import type { Hook } from '../contract/index.ts';
+import type { KnownShutdown } from './known-shutdown.ts';
 
 /** When a signal was stored; nothing else of it is kept here. */
 export interface StoredSignal {
@@ -14,6 +15,7 @@ export interface KnownApplication {
   readonly tokenSha256: string | undefined;
   readonly hooks: readonly Hook[];
   readonly signals: StoredSignals;
+  readonly shutdown: KnownShutdown;
 }
 
 /** Applications by name, without a request to the API server. */

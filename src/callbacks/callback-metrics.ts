@@ -6,5 +6,5 @@ export interface CallbackMetrics {
   /** Each answer, when it is sent. `seconds` from the request's header on. */
   answered(hook: Hook | 'none', status: number, reason: AnswerReason, seconds: number): void;
   /** Each time the API server was asked to store a signal. */
-  stored(outcome: 'stored' | 'already-stored' | 'void' | 'unavailable', seconds: number): void;
+  stored(outcome: 'stored' | 'already-stored' | 'refused' | 'void' | 'unavailable', seconds: number): void;
 }

@@ -12,9 +12,9 @@ import {
   type Answer,
 } from './answers.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
-import { readToken } from './read-token.ts';
+import { readSignalBody } from './read-signal-body.ts';
 import { createSignalReceiver, type SignalReceiverDeps } from './receive-signal.ts';
-import { sourceOf } from './source-of.ts';
+import { addressOf, sourceOf } from './source-of.ts';
 import { createTokenBuckets } from './token-buckets.ts';
 
 export interface CallbackRouterDeps extends Omit<SignalReceiverDeps, 'metrics'> {
@@ -41,10 +41,11 @@ const FAILURES_PER_SOURCE_PER_SECOND = 10;
 const FAILURE_BURST = 100;
 
 /**
- * `PUT {prefix}/kubernetes/namespaces/{namespace}/applications/{name}/{hook}`, body `{"token": "…"}` whatever its Content-Type.
+ * `PUT {prefix}/kubernetes/namespaces/{namespace}/applications/{name}/{hook}`, body `{"token": "…"}` whatever its Content-Type; a goodbye may
+ * also have `"pod"` and `"conversation"`.
  *
  * 200: the API server has the signal; the same body on each repeat. 401 for everything unproven, in the same time and words. 409: the hook is
- * not enabled. 429, 503 with Retry-After: nothing stored, or not known; a repeat is safe. 400, 404, 405, 408, 413, 415: the request is wrong.
+ * not enabled, or the goodbye makes no sense now. 429, 503 with Retry-After: nothing stored, or not known; a repeat is safe. 400, 404, 405, 408, 413, 415: the request is wrong.
  * Errors are problem+json. One log line and one count for each answer; the lines of a flood of failures go to debug.
  */
 export function createCallbackRouter(
@@ -70,7 +71,10 @@ export function createCallbackRouter(
       request.params[2] as Hook,
     ];
     const target = { namespace, name, hook };
-    const read = await readToken(request, { limitBytes: bodyLimitBytes, timeoutMs: bodyTimeoutMs });
+    const read = await readSignalBody(request, hook, {
+      limitBytes: bodyLimitBytes,
+      timeoutMs: bodyTimeoutMs,
+    });
     if (read.kind === 'aborted') {
       logger.debug('caller left before its request was whole', { ...target });
       return;
@@ -79,7 +83,9 @@ export function createCallbackRouter(
       send(request, response, read.answer, { ...target, startedAt });
       return;
     }
-    const signal = { ...target, token: read.token };
+    const { token, pod, conversation } = read;
+    const sender = { pod, conversation, address: addressOf(request.socket.remoteAddress) };
+    const signal = { ...target, token, sender };
     send(request, response, answerTo(signal, await receive(signal)), { ...target, startedAt });
   }
 

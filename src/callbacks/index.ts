@@ -17,6 +17,13 @@ export {
   type CallbackRouterOptions,
 } from './callback-router.ts';
 export {
+  createGoodbyeStore,
+  type GoodbyeResult,
+  type GoodbyeStore,
+  type ProvenGoodbye,
+} from './goodbye-store.ts';
+export type { KnownConversation, KnownPod, KnownShutdown } from './known-shutdown.ts';
+export {
   createSignalStore,
   type ProvenSignal,
   type SignalStore,

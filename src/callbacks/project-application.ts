@@ -1,5 +1,7 @@
 import { HOOKS, type Hook } from '../contract/index.ts';
 import type { KnownApplication, StoredSignals } from './application-lookup.ts';
+import { field, textField } from './field.ts';
+import { projectShutdown } from './project-shutdown.ts';
 
 const SHA256_HEX = /^[0-9a-f]{64}$/;
 
@@ -12,15 +14,17 @@ const NO_SIGNALS: StoredSignals = {};
  * the cache, it only proves nothing.
  */
 export function projectApplication(object: object): KnownApplication | undefined {
-  const uid = field(field(object, 'metadata'), 'uid');
-  if (typeof uid !== 'string') return undefined;
+  const uid = textField(field(object, 'metadata'), 'uid');
+  if (uid === undefined) return undefined;
+  const spec = field(object, 'spec');
   const status = field(object, 'status');
-  const tokenSha256 = field(status, 'tokenSha256');
+  const tokenSha256 = textField(status, 'tokenSha256');
   return {
     uid,
-    tokenSha256: typeof tokenSha256 === 'string' && SHA256_HEX.test(tokenSha256) ? tokenSha256 : undefined,
-    hooks: hooksOf(field(field(object, 'spec'), 'hooks')),
+    tokenSha256: tokenSha256 !== undefined && SHA256_HEX.test(tokenSha256) ? tokenSha256 : undefined,
+    hooks: hooksOf(field(spec, 'hooks')),
     signals: signalsOf(field(status, 'signals')),
+    shutdown: projectShutdown(spec, status),
   };
 }
 
@@ -34,14 +38,8 @@ function hooksOf(value: unknown): readonly Hook[] {
 
 function signalsOf(value: unknown): StoredSignals {
   const stored = HOOKS.flatMap((hook) => {
-    const receivedAt = field(field(value, hook), 'receivedAt');
-    return typeof receivedAt === 'string' ? [[hook, { receivedAt }] as const] : [];
+    const receivedAt = textField(field(value, hook), 'receivedAt');
+    return receivedAt === undefined ? [] : [[hook, { receivedAt }] as const];
   });
   return stored.length === 0 ? NO_SIGNALS : Object.fromEntries(stored);
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? (value as Record<string, unknown>)[name]
-    : undefined;
 }

@@ -1,6 +1,8 @@
 import type { Clock } from '../kube/index.ts';
 import type { ApplicationLookup, KnownApplication } from './application-lookup.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
+import { decideGoodbye } from './decide-goodbye.ts';
+import type { GoodbyeResult, GoodbyeStore, ProvenApplication } from './goodbye-store.ts';
 import { createJustStored } from './just-stored.ts';
 import type { SignalOutcome, SignalRequest, UnprovenReason } from './signal-outcome.ts';
 import type { SignalStore, StoreResult } from './signal-store.ts';
@@ -10,7 +12,9 @@ import { createTokenProof } from './token-proof.ts';
 
 export interface SignalReceiverDeps {
   readonly applications: ApplicationLookup;
+  /** Of complete signals. */
   readonly store: SignalStore;
+  readonly goodbyes: GoodbyeStore;
   readonly metrics: Pick<CallbackMetrics, 'stored'>;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
 }
@@ -38,7 +42,7 @@ export function createSignalReceiver(
   deps: SignalReceiverDeps,
   options: SignalReceiverOptions,
 ): SignalReceiver {
-  const { applications, store, metrics, clock } = deps;
+  const { applications, store, goodbyes, metrics, clock } = deps;
   const isProof = createTokenProof();
   const flights = createSingleFlight<StoreResult>();
   const justStored = createJustStored(() => clock.monotonic());
@@ -47,32 +51,36 @@ export function createSignalReceiver(
     () => clock.monotonic(),
   );
 
-  async function storeOnce(request: SignalRequest, uid: string, tokenSha256: string): Promise<StoreResult> {
-    const { namespace, name, hook } = request;
+  async function measured<R extends StoreResult | GoodbyeResult>(work: () => Promise<R>): Promise<R> {
     const startedAt = clock.monotonic();
-    const receivedAt = new Date(clock.now()).toISOString();
-    const result = await store.store({ namespace, name, uid, tokenSha256, hook, receivedAt });
+    const result = await work();
     const outcome = result.kind === 'stored' && result.already ? 'already-stored' : result.kind;
     metrics.stored(outcome, (clock.monotonic() - startedAt) / 1000);
     return result;
   }
 
-  async function receiveProven(
+  const timeNow = () => new Date(clock.now()).toISOString();
+
+  function storeOnce(request: SignalRequest, uid: string, tokenSha256: string): Promise<StoreResult> {
+    const { namespace, name, hook } = request;
+    const receivedAt = timeNow();
+    return measured(() => store.store({ namespace, name, uid, tokenSha256, hook, receivedAt }));
+  }
+
+  async function receiveComplete(
     request: SignalRequest,
-    application: KnownApplication,
-    tokenSha256: string,
+    application: ProvenApplication,
   ): Promise<SignalOutcome> {
     const { hook } = request;
-    const { uid, hooks } = application;
+    const { uid, hooks, tokenSha256 } = application;
     const signal = application.signals[hook] ?? justStored.recall(application, hook);
     // The hash too: after a new token the old one's flight must not answer for it.
     const flightKey = `${uid}/${hook}/${tokenSha256}`;
     const flight = signal === undefined ? flights.underWay(flightKey) : undefined;
     const enabled = hooks.includes(hook);
     const cost = enabled && signal === undefined && flight === undefined ? 1 : CHEAP;
-    const retryAfterSeconds = buckets.take(uid, cost);
-    if (retryAfterSeconds > 0)
-      return { kind: 'limited', reason: 'too-many-requests', uid, retryAfterSeconds };
+    const limited = limit(uid, cost);
+    if (limited !== undefined) return limited;
     if (!enabled) return { kind: 'conflict', reason: 'hook-not-enabled', uid, enabled: hooks };
     if (signal !== undefined)
       return { kind: 'accepted', reason: 'already-stored', uid, receivedAt: signal.receivedAt };
@@ -82,12 +90,36 @@ export function createSignalReceiver(
     return outcomeOf(result, uid, flight !== undefined);
   }
 
+  async function receiveGoodbye(
+    { namespace, name, hook, sender }: SignalRequest,
+    application: ProvenApplication,
+  ): Promise<SignalOutcome> {
+    const { uid, hooks } = application;
+    const enabled = hooks.includes(hook);
+    // Who is asked may answer: there are no more of these than the conversation has pods.
+    const asked = enabled && decideGoodbye(application, sender, clock.now()).kind === 'confirm';
+    const limited = asked ? undefined : limit(uid, CHEAP);
+    if (limited !== undefined) return limited;
+    if (!enabled) return { kind: 'conflict', reason: 'hook-not-enabled', uid, enabled: hooks };
+    const goodbye = { namespace, name, application, sender, receivedAt: timeNow() };
+    return outcomeOf(await measured(() => goodbyes.store(goodbye)), uid, false);
+  }
+
+  function limit(uid: string, cost: number): SignalOutcome | undefined {
+    const retryAfterSeconds = buckets.take(uid, cost);
+    return retryAfterSeconds > 0
+      ? { kind: 'limited', reason: 'too-many-requests', uid, retryAfterSeconds }
+      : undefined;
+  }
+
   return (request) => {
     const application = applications.get(request.namespace, request.name);
     const tokenSha256 = application?.tokenSha256;
     const proven = isProof(request.token, tokenSha256);
-    if (proven && application !== undefined && tokenSha256 !== undefined)
-      return receiveProven(request, application, tokenSha256);
+    if (proven && application !== undefined && isProvable(application))
+      return request.hook === 'shutdown'
+        ? receiveGoodbye(request, application)
+        : receiveComplete(request, application);
 
     // What the cache does not show may be there all the same: a 401 would make the sender give up.
     if (!applications.connected()) {
@@ -102,12 +134,19 @@ export function createSignalReceiver(
   };
 }
 
-function outcomeOf(result: StoreResult, uid: string, shared: boolean): SignalOutcome {
+function isProvable(application: KnownApplication): application is ProvenApplication {
+  return application.tokenSha256 !== undefined;
+}
+
+function outcomeOf(result: StoreResult | GoodbyeResult, uid: string, shared: boolean): SignalOutcome {
   switch (result.kind) {
     case 'stored': {
-      const reason = result.already || shared ? 'already-stored' : 'stored';
-      return { kind: 'accepted', reason, uid, receivedAt: result.receivedAt };
+      const { already, ...stored } = result;
+      const reason = already || shared ? 'already-stored' : 'stored';
+      return { ...stored, kind: 'accepted', reason, uid };
     }
+    case 'refused':
+      return { ...result, uid };
     case 'void':
       return { kind: 'unproven', reason: 'token-void', uid };
     case 'unavailable':

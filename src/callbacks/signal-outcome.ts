@@ -1,4 +1,5 @@
 import type { Hook } from '../contract/index.ts';
+import type { GoodbyeRefusal, GoodbyeSender } from './decide-goodbye.ts';
 
 /** One PUT, read and parsed. */
 export interface SignalRequest {
@@ -7,6 +8,8 @@ export interface SignalRequest {
   readonly hook: Hook;
   /** Undefined: the body has none. */
   readonly token: string | undefined;
+  /** Only a goodbye is asked whose it is. */
+  readonly sender: GoodbyeSender;
 }
 
 /** `uid` is there when the application is known; it is for the log and not for the answer. */
@@ -16,6 +19,9 @@ export type SignalOutcome =
       readonly reason: 'stored' | 'already-stored';
       readonly uid: string;
       readonly receivedAt: string;
+      /** Which conversation a goodbye belongs to, and in the pod form whose it is. */
+      readonly conversation?: string;
+      readonly pod?: string;
     }
   | { readonly kind: 'unproven'; readonly reason: UnprovenReason; readonly uid?: string }
   | {
@@ -24,6 +30,7 @@ export type SignalOutcome =
       readonly uid: string;
       readonly enabled: readonly Hook[];
     }
+  | { readonly kind: 'refused'; readonly reason: GoodbyeRefusal; readonly uid: string }
   | {
       readonly kind: 'limited';
       readonly reason: 'too-many-requests';

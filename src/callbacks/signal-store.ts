@@ -68,9 +68,7 @@ export function createSignalStore(
       try {
         return await write(signal);
       } catch (error) {
-        if (error instanceof KubeApiError && error.status === 404) return { kind: 'void' };
-        const retryAfterSeconds = error instanceof KubeApiError ? error.retryAfterSeconds : undefined;
-        return { kind: 'unavailable', error: String(error), retryAfterSeconds };
+        return whyNotStored(error);
       }
     },
   };
@@ -91,8 +89,15 @@ export function buildSignalPatch(signal: ProvenSignal, hasSignals: boolean): rea
   ];
 }
 
+/** What an error of the API server, or on the way to it, means to who waits for an answer. */
+export function whyNotStored(error: unknown): Exclude<StoreResult, { readonly kind: 'stored' }> {
+  if (error instanceof KubeApiError && error.status === 404) return { kind: 'void' };
+  const retryAfterSeconds = error instanceof KubeApiError ? error.retryAfterSeconds : undefined;
+  return { kind: 'unavailable', error: String(error), retryAfterSeconds };
+}
+
 /** 422: a test failed, or a path is not there; 409: another writer won too often. */
-function isRefusedPatch(error: unknown): boolean {
+export function isRefusedPatch(error: unknown): boolean {
   return error instanceof KubeApiError && (error.status === 422 || error.status === 409);
 }
 

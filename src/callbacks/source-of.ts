@@ -2,6 +2,14 @@ import { isIPv6 } from 'node:net';
 
 const MAPPED_IPV4 = '::ffff:';
 
+/** As Kubernetes writes it: an IPv4 address as such also when it comes over an IPv6 socket, and without a zone. */
+export function addressOf(remoteAddress: string | undefined): string | undefined {
+  const address = remoteAddress?.toLowerCase().split('%')[0];
+  return address?.startsWith(MAPPED_IPV4) === true && address.includes('.')
+    ? address.slice(MAPPED_IPV4.length)
+    : address;
+}
+
 /** Whom a budget belongs to: an IPv4 address, or the /64 of an IPv6 address, since one machine may use all of that. */
 export function sourceOf(remoteAddress: string | undefined): string {
   const address = remoteAddress ?? '';

@@ -1,4 +1,9 @@
-import { createApplicationCache, createCallbackRouter, createSignalStore } from '../callbacks/index.ts';
+import {
+  createApplicationCache,
+  createCallbackRouter,
+  createGoodbyeStore,
+  createSignalStore,
+} from '../callbacks/index.ts';
 import { createHttpsListener } from '../http/index.ts';
 import { systemClock } from '../kube/index.ts';
 import { createServingCheck, servingNames } from '../pki/index.ts';
@@ -18,6 +23,7 @@ export function callbacksPart({ config, client, logger, metrics, pki }: Shared):
     {
       applications,
       store: createSignalStore(client),
+      goodbyes: createGoodbyeStore(client),
       logger: logger.child({ part: 'callbacks' }),
       metrics: callbackMetrics(metrics),
       clock: systemClock,

@@ -5,6 +5,7 @@ import { APPLICATIONS, type Application } from '../../src/applications/index.ts'
 import {
   createApplicationCache,
   createCallbackRouter,
+  createGoodbyeStore,
   createSignalStore,
   type CallbackRouterOptions,
 } from '../../src/callbacks/index.ts';
@@ -130,7 +131,14 @@ async function startReplica(
   const metrics = createRecordingMetrics();
   const cache = createApplicationCache({ client, logger });
   const router = createCallbackRouter(
-    { applications: cache, store: createSignalStore(client), logger, metrics, clock: systemClock },
+    {
+      applications: cache,
+      store: createSignalStore(client),
+      goodbyes: createGoodbyeStore(client),
+      logger,
+      metrics,
+      clock: systemClock,
+    },
     { bodyLimitBytes: 65_536, ratePerApplicationPerSecond: 20, rateBurst: 60, ...options },
   );
   const listener: Listener = createHttpListener({

@@ -72,12 +72,7 @@ describe('a proven signal', () => {
 
   it('already stored is answered from the cache, in the same bytes', async () => {
     const first = await (await setting.put(complete, { token: TOKEN })).text();
-    setting.applications.set('shop/web', {
-      uid: 'uid-web',
-      tokenSha256: sha256(TOKEN),
-      hooks: ['complete'],
-      signals: { complete: { receivedAt: '2030-01-01T00:00:00.000Z' } },
-    });
+    setting.setWeb({ signals: { complete: { receivedAt: '2030-01-01T00:00:00.000Z' } } });
     setting.clock.nowMs += 5_000;
     setting.cache.connected = false;
     const again = await setting.put(complete, { token: TOKEN });
@@ -102,12 +97,7 @@ describe('a proven signal', () => {
     await put();
     record();
     // For instance the controller, which took the signal away for a new run.
-    setting.applications.set('shop/web', {
-      uid: 'uid-web',
-      tokenSha256: sha256(TOKEN),
-      hooks: ['complete'],
-      signals: {},
-    });
+    setting.setWeb({});
     await put();
     await put();
     record();

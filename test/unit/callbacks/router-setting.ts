@@ -3,6 +3,8 @@ import {
   createCallbackRouter,
   type CallbackRouterOptions,
   type KnownApplication,
+  type GoodbyeResult,
+  type ProvenGoodbye,
   type ProvenSignal,
   type StoreResult,
 } from '../../../src/callbacks/index.ts';
@@ -11,6 +13,12 @@ import type { Listeners } from '../http/listener-setting.ts';
 import { createRecordingLogger, createRecordingMetrics } from './recorders.ts';
 
 export const TOKEN = 'canary-token-of-web';
+export const NO_SHUTDOWN: KnownApplication['shutdown'] = {
+  form: 'service',
+  sequence: 0,
+  conversations: [],
+  volunteered: undefined,
+};
 export const sha256 = (token: string) => createHash('sha256').update(token).digest('hex');
 
 /** A router on a listener, with applications in a map and a store in memory. */
@@ -18,6 +26,7 @@ export interface RouterSetting {
   readonly port: number;
   readonly applications: Map<string, KnownApplication>;
   readonly stored: ProvenSignal[];
+  readonly goodbyes: ProvenGoodbye[];
   readonly logger: ReturnType<typeof createRecordingLogger>;
   readonly metrics: ReturnType<typeof createRecordingMetrics>;
   /** Time goes only here. */
@@ -25,6 +34,9 @@ export interface RouterSetting {
   cache: { ready: boolean; connected: boolean };
   /** What the store answers; default: stored. */
   answerStore: (signal: ProvenSignal) => Promise<StoreResult>;
+  answerGoodbye: (goodbye: ProvenGoodbye) => Promise<GoodbyeResult>;
+  /** What the cache shows of shop/web from now on: the defaults, and these. */
+  setWeb(change: Partial<KnownApplication>): void;
   put(path: string, body: unknown, init?: RequestInit): Promise<Response>;
 }
 
@@ -39,23 +51,31 @@ export async function startRouter(
   const metrics = createRecordingMetrics();
   const clock = { nowMs: Date.UTC(2030, 0, 1) };
   const stored: ProvenSignal[] = [];
+  const goodbyes: ProvenGoodbye[] = [];
+  const web: KnownApplication = {
+    uid: 'uid-web',
+    tokenSha256: sha256(TOKEN),
+    hooks: ['complete', 'shutdown'],
+    signals: {},
+    shutdown: NO_SHUTDOWN,
+  };
   const applications = new Map<string, KnownApplication>([
-    [
-      'shop/web',
-      { uid: 'uid-web', tokenSha256: sha256(TOKEN), hooks: ['complete', 'shutdown'], signals: {} },
-    ],
-    ['shop/other', { uid: 'uid-other', tokenSha256: sha256('of other'), hooks: ['complete'], signals: {} }],
-    ['shop/void', { uid: 'uid-void', tokenSha256: undefined, hooks: [], signals: {} }],
+    ['shop/web', web],
+    ['shop/other', { ...web, uid: 'uid-other', tokenSha256: sha256('of other'), hooks: ['complete'] }],
+    ['shop/void', { ...web, uid: 'uid-void', tokenSha256: undefined, hooks: [] }],
   ]);
   const setting = {
     applications,
     stored,
+    goodbyes,
     logger,
     metrics,
     clock,
     cache: { ready: true, connected: true },
     answerStore: (signal: ProvenSignal): Promise<StoreResult> =>
       Promise.resolve({ kind: 'stored', receivedAt: signal.receivedAt, already: false }),
+    answerGoodbye: ({ receivedAt }: ProvenGoodbye): Promise<GoodbyeResult> =>
+      Promise.resolve({ kind: 'stored', receivedAt, already: false }),
   };
   const router = createCallbackRouter(
     {
@@ -70,6 +90,12 @@ export async function startRouter(
           return setting.answerStore(signal);
         },
       },
+      goodbyes: {
+        store: (goodbye) => {
+          goodbyes.push(goodbye);
+          return setting.answerGoodbye(goodbye);
+        },
+      },
       logger,
       metrics,
       clock: { now: () => clock.nowMs, monotonic: () => clock.nowMs },
@@ -80,6 +106,7 @@ export async function startRouter(
   const port = listener.port();
   return Object.assign(setting, {
     port,
+    setWeb: (change: Partial<KnownApplication>) => void applications.set('shop/web', { ...web, ...change }),
     put: (path: string, body: unknown, init: RequestInit = {}) =>
       fetch(`http://127.0.0.1:${port}${path}`, {
         method: 'PUT',

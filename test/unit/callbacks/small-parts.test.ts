@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { projectApplication } from '../../../src/callbacks/project-application.ts';
 import { createSingleFlight } from '../../../src/callbacks/single-flight.ts';
-import { sourceOf } from '../../../src/callbacks/source-of.ts';
+import { addressOf, sourceOf } from '../../../src/callbacks/source-of.ts';
 import { createTokenBuckets } from '../../../src/callbacks/token-buckets.ts';
 import { createTokenProof } from '../../../src/callbacks/token-proof.ts';
 
@@ -52,6 +52,18 @@ describe('sourceOf', () => {
   });
 });
 
+describe('addressOf', () => {
+  it.each([
+    ['10.1.2.3', '10.1.2.3'],
+    ['::ffff:10.1.2.3', '10.1.2.3'],
+    ['fd00::A', 'fd00::a'],
+    ['fe80::1%eth0', 'fe80::1'],
+    [undefined, undefined],
+  ])('%s is %s', (remote, address) => {
+    expect(addressOf(remote)).toBe(address);
+  });
+});
+
 describe('single flight', () => {
   it('runs once a key at a time, shares the result or the error, then runs anew', async () => {
     const flights = createSingleFlight<number>();
@@ -96,6 +108,7 @@ describe('projectApplication', () => {
       tokenSha256,
       hooks: ['complete', 'shutdown'],
       signals: { complete: { receivedAt: 't' } },
+      shutdown: { form: 'service', sequence: undefined, conversations: [], volunteered: undefined },
     });
   });
 
@@ -108,7 +121,12 @@ describe('projectApplication', () => {
     ['a hash that is none', { metadata: { uid: 'u' }, status: { tokenSha256: 'A'.repeat(64) } }],
     ['unknown hooks', { metadata: { uid: 'u' }, spec: { hooks: ['toString', null] } }],
   ])('%s proves nothing', (_name, object) => {
-    expect(projectApplication(object)).toEqual({ uid: 'u', tokenSha256: undefined, hooks: [], signals: {} });
+    expect(projectApplication(object)).toMatchObject({
+      uid: 'u',
+      tokenSha256: undefined,
+      hooks: [],
+      signals: {},
+    });
   });
 
   it('without a UID it is nothing', () => {
@@ -119,5 +137,6 @@ describe('projectApplication', () => {
     const project = () => projectApplication({ metadata: { uid: 'u' }, spec: { hooks: ['complete'] } });
     expect(project()?.hooks).toBe(project()?.hooks);
     expect(project()?.signals).toBe(project()?.signals);
+    expect(project()?.shutdown).toBe(project()?.shutdown);
   });
 });

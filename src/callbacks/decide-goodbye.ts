@@ -1,0 +1,177 @@
+import type { KnownApplication } from './application-lookup.ts';
+import { findPod, type ListedConversation, type ListedPod } from './find-pod.ts';
+
+/** What a PUT says of who says goodbye, beyond its token. */
+export interface GoodbyeSender {
+  /** Name or UID, from the body. */
+  readonly pod: string | undefined;
+  /** Id, from the body. */
+  readonly conversation: string | undefined;
+  /** Where the connection comes from. */
+  readonly address: string | undefined;
+}
+
+export type GoodbyeRefusal =
+  /** pod form: it cannot be told whose goodbye this is. */
+  | 'pod-unknown'
+  /** The conversation that is named has ended otherwise, or there is none of that id. */
+  | 'conversation-over'
+  /** The shutdown was called off; the application goes on living. */
+  | 'shutdown-cancelled'
+  /** There is no room for more goodbyes that nobody asked for. */
+  | 'too-many-goodbyes';
+
+/** A confirmation's place. `pod` undefined: the conversation's own (service form). */
+export interface ConfirmationPlace {
+  readonly conversation: ListedConversation;
+  readonly pod: ListedPod | undefined;
+}
+
+export type GoodbyeDecision =
+  | {
+      readonly kind: 'confirm';
+      /** More than one when a pod is asked in several conversations: it has said goodbye in all of them. */
+      readonly places: readonly ConfirmationPlace[];
+      /** It is this pod only as long as no other one is asked. */
+      readonly guessed: boolean;
+    }
+  /** Nobody has asked. `address` undefined: service form. */
+  | { readonly kind: 'volunteer'; readonly address: string | undefined }
+  | {
+      readonly kind: 'already';
+      readonly receivedAt: string;
+      readonly conversation?: string;
+      readonly pod?: string;
+    }
+  | { readonly kind: 'refused'; readonly reason: GoodbyeRefusal };
+
+export const MAX_VOLUNTEERED = 256;
+
+type Known = Pick<KnownApplication, 'signals' | 'shutdown'>;
+
+/**
+ * What a proven goodbye means, as far as this state of the Application tells. Pure. Of what it says, `already` and `refused` hold only for a
+ * live state: the cache may not know yet of a conversation that the application has been asked in.
+ */
+export function decideGoodbye(known: Known, sender: GoodbyeSender, nowMs: number): GoodbyeDecision {
+  const listed = known.shutdown.conversations.map((conversation, index) => ({ ...conversation, index }));
+  const open = listed.filter(({ outcome }) => outcome === undefined);
+  const ended = listed.filter(({ outcome }) => outcome !== undefined);
+  if (sender.conversation !== undefined) return answerNamed(sender.conversation, open, ended, sender);
+  return answerOpen(open, ended, sender) ?? answerEnded(ended, sender, nowMs) ?? volunteer(known, sender);
+}
+
+function answerNamed(
+  id: string,
+  open: readonly ListedConversation[],
+  ended: readonly ListedConversation[],
+  sender: GoodbyeSender,
+): GoodbyeDecision {
+  const named = open.find((conversation) => conversation.id === id);
+  if (named !== undefined) return answerOpen([named], [], sender) ?? refused('pod-unknown');
+  const over = ended.find((conversation) => conversation.id === id);
+  const confirmed = over?.outcome === 'confirmed' || over?.outcome === 'voluntary';
+  if (over === undefined || !confirmed) return refused('conversation-over');
+  const found = findPod([over], sender);
+  return found.kind === 'found' ? alreadyOf(over, found.places[0]) : alreadyOf(over);
+}
+
+function answerOpen(
+  open: readonly ListedConversation[],
+  ended: readonly ListedConversation[],
+  sender: GoodbyeSender,
+): GoodbyeDecision | undefined {
+  const service = open.find(({ form }) => form === 'service');
+  const ofPods = open.filter(({ form }) => form === 'pod');
+  // While a service is asked, a goodbye is its own unless it names a pod.
+  if (ofPods.length > 0 && (service === undefined || sender.pod !== undefined)) {
+    const answer = answerOfPod(ofPods, ended, sender);
+    if (service === undefined || answer.kind !== 'refused') return answer;
+  }
+  if (service === undefined) return undefined;
+  if (service.confirmedAt !== undefined) return alreadyOf(service);
+  return { kind: 'confirm', places: [{ conversation: service, pod: undefined }], guessed: false };
+}
+
+function answerOfPod(
+  ofPods: readonly ListedConversation[],
+  ended: readonly ListedConversation[],
+  sender: GoodbyeSender,
+): GoodbyeDecision {
+  const found = findPod(ofPods, sender);
+  if (found.kind === 'found') return confirmOf(found.places);
+  if (found.kind === 'ambiguous') return refused('pod-unknown');
+  const before = findPod(ended, sender);
+  if (before.kind === 'found') {
+    const last = before.places.at(-1);
+    if (last !== undefined && letsGo(last.conversation)) return alreadyOf(last.conversation, last);
+  }
+  if (sender.pod !== undefined) return refused('pod-unknown');
+
+  const asked = ofPods.flatMap((conversation) =>
+    conversation.pods.map((pod, index) => ({ conversation, pod: { ...pod, index } })),
+  );
+  const waiting = asked.filter(({ pod }) => pod.confirmedAt === undefined);
+  if (new Set(waiting.map(({ pod }) => pod.uid)).size === 1)
+    return { kind: 'confirm', places: waiting, guessed: true };
+  const last = asked.at(-1);
+  if (waiting.length > 0 || last === undefined) return refused('pod-unknown');
+  return alreadyOf(last.conversation, last);
+}
+
+function confirmOf(places: readonly (ConfirmationPlace & { readonly pod: ListedPod })[]): GoodbyeDecision {
+  const waiting = places.filter(({ pod }) => pod.confirmedAt === undefined);
+  const [first] = places;
+  if (waiting.length === 0 && first !== undefined) return alreadyOf(first.conversation, first);
+  return { kind: 'confirm', places: waiting, guessed: false };
+}
+
+/** Nothing is open: a repeat, an answer that comes too late, or the first word of all. */
+function answerEnded(
+  ended: readonly ListedConversation[],
+  sender: GoodbyeSender,
+  nowMs: number,
+): GoodbyeDecision | undefined {
+  const latest = ended.reduce<ListedConversation | undefined>(
+    (one, other) => (one !== undefined && (one.endedAt ?? '') > (other.endedAt ?? '') ? one : other),
+    undefined,
+  );
+  if (latest === undefined) return undefined;
+  const found = findPod(ended, sender);
+  const own = found.kind === 'found' ? found.places.at(-1) : undefined;
+  const conversation = own?.conversation ?? latest;
+  if (conversation.outcome === 'cancelled')
+    return Date.parse(conversation.deadline) > nowMs ? refused('shutdown-cancelled') : undefined;
+  // Of the pod form only the pod that was asked has spoken before.
+  return conversation.form === 'pod' && own === undefined ? undefined : alreadyOf(conversation, own);
+}
+
+function volunteer({ signals, shutdown }: Known, { address }: GoodbyeSender): GoodbyeDecision {
+  if (shutdown.form === 'service') {
+    const stored = signals.shutdown;
+    return stored === undefined
+      ? { kind: 'volunteer', address: undefined }
+      : { kind: 'already', receivedAt: stored.receivedAt };
+  }
+  if (address === undefined) return refused('pod-unknown');
+  const receivedAt = shutdown.volunteered?.get(address);
+  if (receivedAt !== undefined) return { kind: 'already', receivedAt };
+  if ((shutdown.volunteered?.size ?? 0) >= MAX_VOLUNTEERED) return refused('too-many-goodbyes');
+  return { kind: 'volunteer', address };
+}
+
+function letsGo({ outcome }: ListedConversation): boolean {
+  return outcome !== undefined && outcome !== 'cancelled';
+}
+
+/** The same each time: of when the goodbye was stored, or, if it never was, of when the conversation ended. */
+function alreadyOf(conversation: ListedConversation, place?: { readonly pod: ListedPod }): GoodbyeDecision {
+  const { id, confirmedAt, endedAt, deadline } = conversation;
+  const receivedAt = place?.pod.confirmedAt ?? confirmedAt ?? endedAt ?? deadline;
+  const pod = place === undefined ? {} : { pod: place.pod.name };
+  return { kind: 'already', receivedAt, conversation: id, ...pod };
+}
+
+function refused(reason: GoodbyeRefusal): GoodbyeDecision {
+  return { kind: 'refused', reason };
+}
