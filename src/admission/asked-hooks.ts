@@ -1,13 +1,16 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   ANNOTATION_COMPLETE_ACTION,
   ANNOTATION_CONTAINERS,
   ANNOTATION_HOOKS,
   ANNOTATION_STAMPED_FROM,
+  SHUTDOWN_ANNOTATIONS,
   parseHookAnnotations,
+  withOwnSettings,
   type HookRequest,
-  type WorkloadKind,
 } from '../contract/index.ts';
 import type { Problem } from './decision.ts';
+import { warnOfSettings } from './warn-of-limits.ts';
 import type { StringMap } from '../review/index.ts';
 
 /** One place of an object where a user may write our annotations. */
@@ -53,30 +56,22 @@ export function readAskedHooks(
   const first = asking[0];
   const other = first && asking.find(({ request }) => !asksTheSame(request, first.request, keys));
   const last = asking.at(-1) ?? own;
-  const hasOwnAction = workload.annotations?.[ANNOTATION_COMPLETE_ACTION] !== undefined;
-  const completeAction = (hasOwnAction ? own : last).request.completeAction;
+  const annotations =
+    last === own
+      ? own.place.annotations
+      : withOwnSettings(last.place.annotations ?? {}, own.place.annotations);
+  const request = annotations === last.place.annotations ? last.request : parseHookAnnotations(annotations);
   return {
-    request: { ...last.request, completeAction },
+    request,
     fromTemplate: last !== own,
     problem: first && other && differing(first.place, other.place, keys),
-    warnings: [...new Set(readings.flatMap(({ request }) => request.warnings))],
+    warnings: [
+      ...new Set([
+        ...readings.flatMap((reading) => reading.request.warnings),
+        ...warnOfSettings(request, annotations),
+      ]),
+    ],
   };
-}
-
-/** What the user should know of hooks that are well written but do not do everything here. */
-export function warnOfLimits(kind: WorkloadKind, request: HookRequest): string[] {
-  const warnings: string[] = [];
-  if (request.hooks.includes('shutdown')) {
-    warnings.push(
-      `${ANNOTATION_HOOKS}: this version stores the shutdown signal, but does not hold deletions until it comes`,
-    );
-  }
-  if (request.completeAction === 'scale-to-zero' && (kind === 'DaemonSet' || kind === 'Pod')) {
-    warnings.push(
-      `${ANNOTATION_COMPLETE_ACTION}: "scale-to-zero" is impossible for a ${kind}, which has no replicas; use "delete" or "none"`,
-    );
-  }
-  return warnings;
 }
 
 function read(place: Place): { readonly place: Place; readonly request: HookRequest } {
@@ -90,7 +85,9 @@ function hasAny(annotations: StringMap | undefined, keys: readonly string[]): bo
 function asksTheSame(a: HookRequest, b: HookRequest, keys: readonly string[]): boolean {
   if (a === b) return true;
   const sameAction = a.completeAction === b.completeAction || !keys.includes(ANNOTATION_COMPLETE_ACTION);
-  return sameAction && choiceOf(a) === choiceOf(b);
+  const sameShutdown =
+    isDeepStrictEqual(a.shutdown, b.shutdown) || !SHUTDOWN_ANNOTATIONS.some((key) => keys.includes(key));
+  return sameAction && sameShutdown && choiceOf(a) === choiceOf(b);
 }
 
 function choiceOf({ hooks, containers }: HookRequest): string {
@@ -98,9 +95,10 @@ function choiceOf({ hooks, containers }: HookRequest): string {
 }
 
 function differing(first: Place, other: Place, keys: readonly string[]): Problem {
+  const written = keys.filter((key) => hasAny(first.annotations, [key]) || hasAny(other.annotations, [key]));
   const message =
     `${first.field} and ${other.field} ask for different things (${describe(first, keys)}; ${describe(other, keys)}); ` +
-    `write ${keys.join(', ')} in one of the two places only, or the same in both`;
+    `write ${written.join(', ')} in one of the two places only, or the same in both`;
   return { reason: 'annotations-differ', message };
 }
 

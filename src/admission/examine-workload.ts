@@ -1,6 +1,6 @@
 import { ANNOTATION_STAMPED_FROM, LABEL_APPLICATION } from '../contract/index.ts';
 import { applicationOf } from './application-of.ts';
-import { readAskedHooks, warnOfLimits, withoutStamp, type Asked, type Place } from './asked-hooks.ts';
+import { readAskedHooks, withoutStamp, type Asked, type Place } from './asked-hooks.ts';
 import type { Problem } from './decision.ts';
 import { buildInjection } from './injection.ts';
 import type { PatchBuilder, Pointer } from './json-patch.ts';
@@ -8,6 +8,7 @@ import { readMeta, type Meta } from './object-meta.ts';
 import { readObject, type JsonObject } from '../review/index.ts';
 import { planInjection } from './plan-injection.ts';
 import type { ReviewSubject } from './review-subject.ts';
+import { warnOfLimits, warnOfTemplateSettings } from './warn-of-limits.ts';
 
 /** What was found out about a workload with a pod template. */
 export interface Examination {
@@ -32,7 +33,14 @@ export function examineWorkload(
 ): Examination {
   const { template, spec, path, place } = readPodTemplate(object, ['spec', 'template']);
   const asked = readAskedHooks({ field: 'metadata.annotations', annotations: meta.annotations }, [place]);
-  const found = { asked, template, target: undefined, problem: asked.problem, warnings: asked.warnings };
+  const lost = warnOfTemplateSettings(
+    place.field,
+    template.annotations,
+    meta.annotations,
+    asked.fromTemplate,
+  );
+  const told = [...asked.warnings, ...lost];
+  const found = { asked, template, target: undefined, problem: asked.problem, warnings: told };
   if (asked.problem !== undefined || asked.request.hooks.length === 0 || spec === undefined) return found;
 
   const naming = applicationOf(kind, meta, request);
@@ -46,7 +54,7 @@ export function examineWorkload(
     ...found,
     target: naming,
     problem,
-    warnings: [...asked.warnings, ...warnings, ...warnOfLimits(kind, asked.request)],
+    warnings: [...told, ...warnings, ...warnOfLimits(kind, asked.request)],
   };
 }
 

@@ -22,6 +22,8 @@ export interface PatchBuilder {
   add(path: Pointer, value: unknown): void;
   /** Only for list entries that are ours and stale; members of objects are overwritten by `add`. */
   replace(path: Pointer, value: unknown): void;
+  /** Takes one entry of a list away; those behind it move up. */
+  remove(path: Pointer): void;
   /** Appends to the list at `path`, or makes it when there is none. */
   append(path: Pointer, existing: readonly unknown[] | undefined, items: readonly unknown[]): void;
   /** Changes labels and annotations of the metadata at `path`; what is so already is left out, missing maps are made. */
@@ -57,6 +59,9 @@ export function createPatchBuilder(): PatchBuilder {
     add,
     replace(path, value) {
       operations.push({ op: 'replace', path, value });
+    },
+    remove(path) {
+      operations.push({ op: 'remove', path });
     },
     append(path, existing, items) {
       if (items.length === 0) return;

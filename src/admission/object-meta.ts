@@ -1,5 +1,12 @@
 import { WORKLOAD_KINDS, isWorkloadKind } from '../contract/index.ts';
-import { readObject, readObjects, readString, readStringMap, type StringMap } from '../review/index.ts';
+import {
+  MalformedObjectError,
+  readObject,
+  readObjects,
+  readString,
+  readStringMap,
+  type StringMap,
+} from '../review/index.ts';
 
 /** What admission reads of an object's or a template's metadata. */
 export interface Meta {
@@ -9,6 +16,7 @@ export interface Meta {
   readonly generateName: string | undefined;
   readonly labels: StringMap | undefined;
   readonly annotations: StringMap | undefined;
+  readonly finalizers: readonly string[] | undefined;
   /** Kind of the controlling owner when it is one of the kinds that hooks know. */
   readonly knownOwner: string | undefined;
   readonly isBeingDeleted: boolean;
@@ -23,9 +31,18 @@ export function readMeta(value: unknown, field: string): Meta {
     generateName: readString(meta?.generateName, `${field}.generateName`),
     labels: readStringMap(meta?.labels, `${field}.labels`),
     annotations: readStringMap(meta?.annotations, `${field}.annotations`),
+    finalizers: readStrings(meta?.finalizers, `${field}.finalizers`),
     knownOwner: readKnownOwner(meta?.ownerReferences, `${field}.ownerReferences`),
     isBeingDeleted: readString(meta?.deletionTimestamp, `${field}.deletionTimestamp`) !== undefined,
   };
+}
+
+function readStrings(value: unknown, field: string): readonly string[] | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!Array.isArray(value) || value.some((item) => typeof item !== 'string')) {
+    throw new MalformedObjectError(field, 'a list of strings');
+  }
+  return value as readonly string[];
 }
 
 function readKnownOwner(value: unknown, field: string): string | undefined {

@@ -1,10 +1,5 @@
-import {
-  ANNOTATION_COMPLETE_ACTION,
-  LABEL_APPLICATION,
-  USER_ANNOTATIONS,
-  applicationName,
-} from '../contract/index.ts';
-import { readAskedHooks, warnOfLimits, withoutStamp, type Asked } from './asked-hooks.ts';
+import { LABEL_APPLICATION, USER_ANNOTATIONS, applicationName } from '../contract/index.ts';
+import { readAskedHooks, withoutStamp, type Asked } from './asked-hooks.ts';
 import { denied, patched, unchanged, type Decision, type Problem } from './decision.ts';
 import { readPodTemplate, staleApplicationOf } from './examine-workload.ts';
 import { buildInjection } from './injection.ts';
@@ -15,6 +10,7 @@ import { isOlderProblem } from './older-problem.ts';
 import { planInjection } from './plan-injection.ts';
 import type { ReviewSubject } from './review-subject.ts';
 import { cronJobStampOf, cronJobUnstampOf } from './stamp.ts';
+import { warnOfLimits } from './warn-of-limits.ts';
 
 interface CronJobExamination {
   readonly asked: Asked;
@@ -37,9 +33,7 @@ export function stampCronJob(subject: ReviewSubject): Decision {
   }
   const { asked, jobTemplate } = found;
   const isStamped = asked.request.hooks.length > 0 && !asked.fromTemplate;
-  const changes = isStamped
-    ? cronJobStampOf(asked, subject.meta.annotations?.[ANNOTATION_COMPLETE_ACTION])
-    : cronJobUnstampOf(jobTemplate);
+  const changes = isStamped ? cronJobStampOf(asked, subject.meta) : cronJobUnstampOf(jobTemplate);
   const patch = createPatchBuilder();
   patch.changeMeta(JOB_TEMPLATE_METADATA, jobTemplate, changes);
   if (isStamped) return patched('stamped', patch.operations, found.warnings);

@@ -1,6 +1,7 @@
 import { LABEL_APPLICATION } from '../contract/index.ts';
 import { denied, patched, unchanged, type Decision } from './decision.ts';
 import { examineWorkload, type Examination } from './examine-workload.ts';
+import { planFinalizer } from './finalizer.ts';
 import { createPatchBuilder } from './json-patch.ts';
 import { isOlderProblem } from './older-problem.ts';
 import type { ReviewSubject } from './review-subject.ts';
@@ -17,17 +18,19 @@ export function stampWorkload(subject: ReviewSubject): Decision {
     if (!isOlder) return denied(found.problem, found.warnings);
     return unchanged('conflict-is-older', [found.problem.message, ...found.warnings]);
   }
-  if (found.target === undefined) return unstamp(found);
+  if (found.target === undefined) return unstamp(subject, found);
 
   const patch = createPatchBuilder();
   const { application, ownLabel } = found.target;
   patch.changeMeta('/metadata', subject.meta, { labels: { [LABEL_APPLICATION]: ownLabel } });
+  planFinalizer(patch, subject.meta, found.asked.request.hooks.includes('shutdown'));
   patch.changeMeta('/spec/template/metadata', found.template, stampOf(application, found.asked));
   return patched('stamped', patch.operations, found.warnings, application);
 }
 
-function unstamp(found: Examination): Decision {
+function unstamp({ meta }: ReviewSubject, found: Examination): Decision {
   const patch = createPatchBuilder();
+  planFinalizer(patch, meta, false);
   patch.changeMeta('/spec/template/metadata', found.template, unstampOf(found.template));
   if (patch.operations.length > 0) return patched('unstamped', patch.operations, found.warnings);
   const isUnnamed = found.asked.request.hooks.length > 0;

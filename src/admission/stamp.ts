@@ -1,9 +1,9 @@
 import {
-  ANNOTATION_COMPLETE_ACTION,
   ANNOTATION_CONTAINERS,
   ANNOTATION_HOOKS,
   ANNOTATION_STAMPED_FROM,
   LABEL_APPLICATION,
+  SETTING_ANNOTATIONS,
   type HookRequest,
 } from '../contract/index.ts';
 import type { Asked } from './asked-hooks.ts';
@@ -27,12 +27,12 @@ export function stampOf(application: string, asked: Asked): StampChanges {
 
 /**
  * The stamp of a CronJob, on its job template: annotations only, since each run is an application of its own. The Job has no other
- * place for its complete action, so that is copied too.
+ * place for its settings (complete-action, shutdown-*), so they are copied too, as they were written.
  */
-export function cronJobStampOf(asked: Asked, completeAction: string | undefined): StampChanges {
+export function cronJobStampOf(asked: Asked, own: Meta): StampChanges {
   const annotations = {
     ...choiceOf(asked.request),
-    [ANNOTATION_COMPLETE_ACTION]: completeAction,
+    ...Object.fromEntries(SETTING_ANNOTATIONS.map((key) => [key, own.annotations?.[key]])),
     [ANNOTATION_STAMPED_FROM]: 'workload',
   };
   return { labels: {}, annotations };
@@ -45,7 +45,7 @@ export function unstampOf(template: Meta): StampChanges {
 
 /** The same for a CronJob's job template. */
 export function cronJobUnstampOf(jobTemplate: Meta): StampChanges {
-  return takeAway(jobTemplate, [ANNOTATION_HOOKS, ANNOTATION_CONTAINERS, ANNOTATION_COMPLETE_ACTION]);
+  return takeAway(jobTemplate, [ANNOTATION_HOOKS, ANNOTATION_CONTAINERS, ...SETTING_ANNOTATIONS]);
 }
 
 function takeAway(template: Meta, copiedKeys: readonly string[]): StampChanges {
