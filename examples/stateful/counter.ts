@@ -19,9 +19,11 @@ const key = setting('STATE_KEY', who.app);
 const saveMs = Number(setting('SAVE_MS', '500'));
 /** When the call is answered: `after` the work is done, or `before` it, as some services of Krake do. */
 const answers = setting('ANSWERS', 'after');
-/** `never`: a service that forgets to say goodbye. */
+/** `never`: forgets to say goodbye; `second`: remembers when it is asked again; or the names of the pods that do not forget. */
 const confirms = setting('CONFIRMS', 'always');
 const checksSignature = setting('CHECKS_SIGNATURE', 'no') === 'yes';
+/** Its work is done after so long; 0: never. */
+const endsAfterMs = Number(setting('ENDS_AFTER_MS', '0'));
 const tlsDirectory = process.env['TLS_DIRECTORY'];
 const SIGNATURE_TOLERANCE_SECONDS = 300;
 
@@ -30,6 +32,7 @@ const GOODBYE = `curl --silent --show-error --fail-with-body --write-out ' HTTP 
 -X PUT -d "{\\"token\\":\\"$KRAKE_TOKEN\\"}" "$KRAKE_SHUTDOWN_URL" --cacert /etc/krake_cert/ca-bundle.pem`;
 
 let count = 0;
+let goodbyes = 0;
 /** Once its state is saved it counts no more: that would be lost. */
 let rests = false;
 
@@ -43,8 +46,14 @@ async function saveAndSayGoodbye(): Promise<void> {
   await sleep(saveMs);
   rests = true;
   await tell('saved');
-  if (confirms === 'never') return;
+  if (forgets()) return;
   await tell('confirmed', { answer: await sayGoodbye() });
+}
+
+function forgets(): boolean {
+  goodbyes++;
+  if (confirms === 'always') return false;
+  return confirms === 'second' ? goodbyes < 2 : !confirms.split(',').includes(who.pod);
 }
 
 function sayGoodbye(): Promise<string> {
@@ -125,6 +134,7 @@ await resume();
 setInterval(() => {
   if (!rests) count++;
 }, 100);
+if (endsAfterMs > 0) setTimeout(() => process.exit(0), endsAfterMs);
 const server =
   tlsDirectory === undefined
     ? createServer(serve)

@@ -1,10 +1,24 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cluster } from '../cluster/cluster.ts';
 import { connectToCluster } from '../cluster/running-cluster.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const PARTS = ['admission', 'callbacks', 'controller'] as const;
+const PARTS = ['admission', 'gate', 'callbacks', 'controller'] as const;
+
+/** All that the installation is made of. */
+const SOURCES = [
+  'src',
+  'manifests',
+  'package.json',
+  'package-lock.json',
+  'Dockerfile',
+  'tsconfig.build.json',
+];
+/** Annotation on the service's namespace: hash of the sources whose installation was completed. */
+const INSTALLED_FROM = 'krake-hooks.test/installed-from';
 
 /** Runs one command of the harness with its progress in view. @throws Error when it fails */
 export function harness(command: 'up' | 'down' | 'build-image'): Promise<void> {
@@ -31,6 +45,7 @@ export async function install(
   cluster: Cluster,
   onReady: (part: string) => void = () => undefined,
 ): Promise<void> {
+  const sources = await hashSources();
   await harness('build-image');
   await cluster.kubectl(['apply', '-k', join(root, 'manifests/overlays/local')]);
   // The image keeps its name from build to build, so pods of an earlier one have to be told.
@@ -39,6 +54,43 @@ export async function install(
     await waitForRollout(cluster, part);
     onReady(part);
   }
+  await cluster.kubectl([
+    'annotate',
+    '--overwrite',
+    'namespace',
+    'krake-system',
+    `${INSTALLED_FROM}=${sources}`,
+  ]);
+}
+
+/** `install`, unless this very checkout is what runs: several test files share one installation. */
+export async function ensureInstalled(cluster: Cluster): Promise<void> {
+  const { stdout } = await cluster.kubectl(
+    ['get', 'namespace', 'krake-system', '--ignore-not-found', '-o', 'json'],
+    { allowFailure: true },
+  );
+  const namespace = JSON.parse(stdout === '' ? '{}' : stdout) as {
+    metadata?: { annotations?: Readonly<Record<string, string>> };
+  };
+  if (namespace.metadata?.annotations?.[INSTALLED_FROM] !== (await hashSources())) await install(cluster);
+  else for (const part of PARTS) await waitForRollout(cluster, part);
+}
+
+async function hashSources(): Promise<string> {
+  const hash = createHash('sha256');
+  for (const source of SOURCES) {
+    for (const file of await filesOf(join(root, source))) hash.update(file).update(await readFile(file));
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+async function filesOf(path: string): Promise<readonly string[]> {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch(() => undefined);
+  if (entries === undefined) return [path];
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
 }
 
 export async function waitForRollout(cluster: Cluster, part: (typeof PARTS)[number]): Promise<void> {

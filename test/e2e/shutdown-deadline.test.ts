@@ -1,0 +1,173 @@
+import { describe, expect, it } from '@jest/globals';
+import { expectGoodbyes } from './goodbye.ts';
+import { onNode } from './on-node.ts';
+import { createStage, type Scene } from './shutdown-scene.ts';
+
+const MUTE = { service: 'shutdown', env: { CONFIRMS: 'never' } } as const;
+
+onNode('when the goodbye does not come', () => {
+  const stage = createStage();
+
+  const request = (scene: Scene, word: string): Promise<unknown> =>
+    scene.kubectl(['annotate', 'application', 'deployment-counter', `hooks.krake.dev/request=${word}`]);
+
+  it.concurrent(
+    'shutdown-failure delete: it goes at the deadline, not before, and the deadline never moves',
+    async () => {
+      const scene = await stage.scene('timeout');
+      const pods = await scene.start({ ...MUTE, annotations: { 'shutdown-timeout': '5s' } });
+      await scene.kubectl(['delete', 'deployment', 'counter']);
+      await scene.untilGone(pods);
+      const { status } = await scene.untilApplication(
+        'deployment-counter',
+        'timed out',
+        ({ status: now }) => {
+          return now?.shutdown?.conversations.at(-1)?.outcome === 'timed-out';
+        },
+      );
+      const deadline = status?.shutdown?.conversations.at(-1)?.deadline ?? '';
+      const going = scene.pods.find(({ object }) => object.metadata.deletionTimestamp !== undefined);
+      expect(going?.seenAt).toBeGreaterThanOrEqual(Date.parse(deadline));
+      expect((going?.seenAt ?? 0) - Date.parse(deadline)).toBeLessThan(5_000);
+      const deadlines = scene.applications.flatMap(
+        ({ object }) =>
+          object.status?.shutdown?.conversations.map((conversation) => conversation.deadline) ?? [],
+      );
+      expect(new Set(deadlines)).toEqual(new Set([deadline]));
+    },
+    180_000,
+  );
+
+  it.concurrent(
+    'shutdown-retries: another round with its own deadline, in which it answers',
+    async () => {
+      const scene = await stage.scene('retries');
+      const pods = await scene.start({
+        service: 'shutdown',
+        env: { CONFIRMS: 'second' },
+        annotations: { 'shutdown-timeout': '4s', 'shutdown-retries': '2' },
+      });
+      await scene.kubectl(['delete', 'deployment', 'counter']);
+      await scene.untilGone(pods);
+      const { status } = await scene.untilApplication(
+        'deployment-counter',
+        'confirmed',
+        ({ status: now }) => {
+          return now?.shutdown?.conversations.at(-1)?.outcome === 'confirmed';
+        },
+      );
+      expect(status?.shutdown?.conversations.at(-1)?.round).toBe(2);
+      expect((await scene.journal()).filter(({ event }) => event === 'asked')).toHaveLength(2);
+    },
+    180_000,
+  );
+
+  const giveUp = async (
+    name: string,
+    env: Readonly<Record<string, string>>,
+  ): Promise<readonly [Scene, string]> => {
+    const scene = await stage.scene(name);
+    const annotations = { 'shutdown-timeout': '3s', 'shutdown-failure': 'give-up' };
+    const [pod = ''] = await scene.start({ service: 'shutdown', env, annotations });
+    await scene.kubectl(['delete', 'pod', pod], { allowFailure: true });
+    await scene.untilApplication(
+      'deployment-counter',
+      'Degraded',
+      ({ status }) => status?.phase === 'Degraded',
+    );
+    expect(await scene.untilReady('counter', 1)).toEqual([pod]);
+    return [scene, pod];
+  };
+
+  it.concurrent(
+    'give-up holds the pod; kubectl annotate retry: it is asked again and answers',
+    async () => {
+      const [scene, pod] = await giveUp('retry', { CONFIRMS: 'second' });
+      await request(scene, 'retry');
+      await scene.untilGone([pod]);
+      expect((await scene.journal()).filter(({ event }) => event === 'asked')).toHaveLength(2);
+      await expectRequestHandled(scene);
+    },
+    180_000,
+  );
+
+  it.concurrent(
+    'give-up, then release: the pod goes without its goodbye',
+    async () => {
+      const [scene, pod] = await giveUp('release', { CONFIRMS: 'never' });
+      await request(scene, 'release');
+      await scene.untilGone([pod]);
+      await scene.untilApplication('deployment-counter', 'released', ({ status }) => {
+        return status?.shutdown?.conversations.at(-1)?.outcome === 'released';
+      });
+      await expectRequestHandled(scene);
+    },
+    180_000,
+  );
+
+  it.concurrent(
+    'give-up, then cancel: the pod stays and the application runs on',
+    async () => {
+      const [scene, pod] = await giveUp('cancel', { CONFIRMS: 'never' });
+      await request(scene, 'cancel');
+      await scene.untilApplication('deployment-counter', 'cancelled and Running', ({ status }) => {
+        return status?.phase === 'Running' && status.shutdown?.conversations.at(-1)?.outcome === 'cancelled';
+      });
+      await expectRequestHandled(scene);
+      expect(await scene.untilReady('counter', 1)).toEqual([pod]);
+    },
+    180_000,
+  );
+
+  it.concurrent(
+    'kubectl describe is enough to understand what is awaited, until when, and what to do',
+    async () => {
+      const scene = await stage.scene('describe');
+      await scene.start({ ...MUTE, annotations: { 'shutdown-timeout': '60s' } });
+      await scene.kubectl(['delete', 'deployment', 'counter', '--wait=false']);
+      const { status } = await scene.untilApplication('deployment-counter', 'asked', ({ status: now }) => {
+        return now?.shutdown?.conversations.at(-1)?.ask?.acceptedAt !== undefined;
+      });
+      const text = (await scene.kubectl(['describe', 'application', 'deployment-counter'])).stdout;
+      expect(text).toContain('WaitingForCleaning');
+      expect(text).toContain(status?.shutdown?.conversations.at(-1)?.deadline ?? 'no deadline');
+      expect(text).toContain('release');
+      await request(scene, 'release');
+      await scene.kubectl(['wait', '--for=delete', 'deployment/counter', '--timeout=20s']);
+    },
+    180_000,
+  );
+
+  describe('nobody answers', () => {
+    it.concurrent(
+      'is called until the deadline; a service that comes back in time is heard',
+      async () => {
+        const scene = await stage.scene('unreachable');
+        // The Service comes only after the deletion.
+        const pods = await scene.start({});
+        await scene.kubectl(['delete', 'deployment', 'counter', '--wait=false']);
+        await scene.untilApplication('deployment-counter', 'an attempt that failed', ({ status }) => {
+          return status?.shutdown?.conversations.at(-1)?.ask?.lastError !== undefined;
+        });
+        await scene.apply({
+          apiVersion: 'v1',
+          kind: 'Service',
+          metadata: { name: 'shutdown' },
+          spec: { selector: { app: 'counter' }, ports: [{ port: 80, targetPort: 8080 }] },
+        });
+        await scene.untilGone(pods);
+        await expectGoodbyes(scene, pods);
+      },
+      180_000,
+    );
+  });
+});
+
+async function expectRequestHandled(scene: Scene): Promise<void> {
+  await scene.untilApplication('deployment-counter', 'its request handled', ({ metadata, status }) => {
+    const conversation = status?.shutdown?.conversations.at(-1);
+    return (
+      metadata.annotations?.['hooks.krake.dev/request'] === undefined && conversation?.outcome !== undefined
+    );
+  });
+}

@@ -1,0 +1,169 @@
+import { describe, expect, it } from '@jest/globals';
+import { expectGoodbyes, expectNobodyAsked } from './goodbye.ts';
+import { onNode } from './on-node.ts';
+import { createStage } from './shutdown-scene.ts';
+
+onNode('applications of all kinds say goodbye', () => {
+  const stage = createStage();
+
+  describe.each([
+    [
+      'answers before its work, as services of Krake do',
+      'before',
+      { service: 'shutdown', env: { ANSWERS: 'before', SAVE_MS: '2000' } },
+    ],
+    ['answers long after its call', 'slow', { service: 'shutdown', env: { SAVE_MS: '8000' } }],
+    [
+      'a Service, port and path of its own',
+      'named',
+      { service: 'keeper', annotations: { 'shutdown-service': 'keeper:80/save' } },
+    ],
+    ['several containers', 'containers', { service: 'shutdown', sidecars: 2 }],
+    ['checks who asks', 'verifies', { service: 'shutdown', env: { CHECKS_SIGNATURE: 'yes' } }],
+    [
+      'checks who asks, pod form',
+      'pod-verifies',
+      { replicas: 2, env: { CHECKS_SIGNATURE: 'yes' }, annotations: { 'shutdown-service': 'pod:8080' } },
+    ],
+  ])('%s', (_, name, app) => {
+    it.concurrent(
+      'saves its state first and then goes at once',
+      async () => {
+        const scene = await stage.scene(name);
+        const pods = await scene.start(app);
+        await scene.kubectl(['delete', 'deployment', 'counter']);
+        await scene.untilGone(pods);
+        await expectGoodbyes(scene, pods);
+        const asked = (await scene.journal()).filter(({ event }) => event === 'asked');
+        expect(asked.map(({ signed }) => signed)).toEqual(pods.map(() => true));
+        for (const { body = '' } of asked) {
+          expect(JSON.parse(body)).toMatchObject({ reason: 'deletion' });
+          expect(body).toContain('deployment-counter');
+          expect(body).toContain('deadline');
+        }
+      },
+      180_000,
+    );
+  });
+
+  it.concurrent(
+    'is not shut down by somebody who does not know its token',
+    async () => {
+      const scene = await stage.scene('stranger');
+      const [pod = ''] = await scene.start({ service: 'shutdown', env: { CHECKS_SIGNATURE: 'yes' } });
+      const call = [
+        'curl',
+        '-s',
+        '-o',
+        '/dev/null',
+        '-w',
+        '%{http_code}',
+        '-X',
+        'PUT',
+        'http://shutdown/shutdown',
+      ];
+      const { stdout } = await scene.kubectl(['exec', pod, '-c', 'counter', '--', ...call]);
+      expect(stdout).toBe('401');
+      expect((await scene.journal()).map(({ event }) => event)).toEqual(['started', 'asked']);
+    },
+    180_000,
+  );
+
+  describe.each([
+    ['any', 1],
+    ['2', 2],
+  ])('pod form, shutdown-when: %s', (when, needed) => {
+    it.concurrent(
+      'goes as soon as so many have said goodbye',
+      async () => {
+        const scene = await stage.scene(`when-${when}`);
+        const annotations = { 'shutdown-service': 'pod:8080', 'shutdown-when': when };
+        // Each pod saves; only those that are told to by their name confirm: a StatefulSet's are known.
+        const pods = await scene.start({
+          kind: 'StatefulSet',
+          replicas: 3,
+          annotations,
+          env: { CONFIRMS: Array.from({ length: needed }, (__, i) => `counter-${i}`).join(',') },
+        });
+        const began = Date.now();
+        await scene.kubectl(['delete', 'statefulset', 'counter']);
+        await scene.untilGone(pods);
+        expect(Date.now() - began).toBeLessThan(20_000);
+        const journal = await scene.journal();
+        expect(journal.filter(({ event }) => event === 'asked')).toHaveLength(3);
+        expect(journal.filter(({ event }) => event === 'confirmed')).toHaveLength(needed);
+      },
+      180_000,
+    );
+  });
+
+  it.concurrent(
+    'a goodbye of its own accord: the next deletion asks nobody',
+    async () => {
+      const scene = await stage.scene('voluntary');
+      const [pod = ''] = await scene.start({ service: 'shutdown' });
+      await scene.kubectl(['exec', pod, '--', 'curl', '-s', '-X', 'PUT', 'http://localhost:8080/goodbye']);
+      expect((await scene.journal()).at(-1)?.answer).toContain('HTTP 200');
+      await scene.kubectl(['delete', 'deployment', 'counter']);
+      await scene.untilGone([pod]);
+      const events = (await scene.journal()).map(({ event }) => event);
+      expect(events).toEqual(['started', 'saved', 'confirmed', 'terminated']);
+    },
+    180_000,
+  );
+
+  it.concurrent(
+    'both hooks: complete removes it without a call; during a shutdown it ends that well',
+    async () => {
+      const scene = await stage.scene('both');
+      const complete = `curl -s -X PUT -d "{\\"token\\":\\"$KRAKE_TOKEN\\"}" "$KRAKE_COMPLETE_URL" --cacert /etc/krake_cert/ca-bundle.pem`;
+      const hooks = 'complete,shutdown';
+      const [first = ''] = await scene.start({ name: 'first', service: 'first', hooks });
+      const [second = ''] = await scene.start({
+        name: 'second',
+        service: 'second',
+        hooks,
+        env: { CONFIRMS: 'never' },
+        annotations: { 'shutdown-service': 'second', 'shutdown-timeout': '60s' },
+      });
+      await scene.kubectl(['exec', first, '--', 'sh', '-c', complete]);
+      await scene.untilGone([first]);
+      await expectNobodyAsked(scene, [first]);
+
+      await scene.kubectl(['delete', 'deployment', 'second', '--wait=false']);
+      await scene.untilApplication('deployment-second', 'WaitingForCleaning', ({ status }) => {
+        return status?.phase === 'WaitingForCleaning';
+      });
+      await scene.kubectl(['exec', second, '--', 'sh', '-c', complete]);
+      await scene.untilGone([second], 20_000);
+      await scene.untilApplication('deployment-second', 'completed', ({ status }) => {
+        return status?.shutdown?.conversations.at(-1)?.outcome === 'completed';
+      });
+    },
+    180_000,
+  );
+
+  it.concurrent(
+    'two at once, one of them slow: no waiting for each other',
+    async () => {
+      const scene = await stage.scene('two');
+      const fast = await scene.start({
+        name: 'fast',
+        service: 'fast',
+        annotations: { 'shutdown-service': 'fast' },
+      });
+      const slow = await scene.start({
+        name: 'slow',
+        service: 'slow',
+        annotations: { 'shutdown-service': 'slow' },
+        env: { SAVE_MS: '10000' },
+      });
+      await scene.kubectl(['delete', 'deployment', 'slow', 'fast']);
+      await scene.untilGone([...fast, ...slow]);
+      await expectGoodbyes(scene, [...fast, ...slow]);
+      const saved = (await scene.journal()).filter(({ event }) => event === 'saved');
+      expect(saved.map(({ app }) => app)).toEqual(['fast', 'slow']);
+    },
+    180_000,
+  );
+});
