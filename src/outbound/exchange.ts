@@ -26,7 +26,8 @@ export async function exchange(
   signal: AbortSignal,
 ): Promise<Exchanged> {
   const client = new ClientOf(target.origin, {
-    connect: (_options, callback) => callback(null, socket),
+    // Later, since undici takes no connection while it is still asking for one.
+    connect: (_options, callback) => queueMicrotask(() => callback(null, socket)),
     maxHeaderSize: MAX_HEAD_BYTES,
     // The time limits are the caller's: exact, and of the whole.
     headersTimeout: 0,
