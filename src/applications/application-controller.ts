@@ -14,6 +14,8 @@ import { sha256 } from './application-secret.ts';
 import { isSettled } from './application-summary.ts';
 import type { ReconcileDeps, TrustSource } from './controller-deps.ts';
 import { createOwnWrites } from './own-writes.ts';
+import { createConversationCalls } from './shutdown/conversation-calls.ts';
+import { createDeadlines } from './shutdown/deadlines.ts';
 import { reconcileApplication, type CachedView } from './reconcile-application.ts';
 import { reconcileCronJob } from './reconcile-cron-job.ts';
 import { createWatchedResources } from './watched-resources.ts';
@@ -23,6 +25,8 @@ export interface ApplicationControllerDeps extends ReconcileDeps {
   readonly trustBundle: TrustSource;
   readonly reflectorMetrics?: ReflectorMetrics;
   readonly queueMetrics?: WorkQueueMetrics;
+  /** A clock that is never set, ms; default performance.now. */
+  readonly monotonic?: () => number;
   /** Numbers in [0, 1); default Math.random. */
   readonly random?: () => number;
 }
@@ -68,6 +72,8 @@ export function createApplicationController(
   const index = createApplicationIndex();
   const ownWrites = createOwnWrites();
   const fingerprint = createFingerprint();
+  const calls = createConversationCalls((key) => enqueue(key));
+  const deadlines = createDeadlines(deps.now, deps.monotonic ?? (() => performance.now()));
   let synced = false;
   let run: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
 
@@ -147,6 +153,8 @@ export function createApplicationController(
     ...deps,
     view: viewOf,
     onOwnWrite: (version: string) => ownWrites.add(version),
+    calls,
+    deadlines,
   };
   const processApplication = (key: string, signal: AbortSignal): Promise<ProcessResult> =>
     reconcileApplication(key, reconcileDeps, options, signal);
@@ -231,6 +239,7 @@ export function createApplicationController(
     },
     async stop() {
       await queue.stop();
+      calls.stop();
       run?.controller.abort();
       await run?.ended;
       await Promise.all(watched.all.map((reflector) => reflector.stop()));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { MANAGED_BY, LABEL_APPLICATION, secretName } from '../contract/index.ts';
+import { FINALIZER_SHUTDOWN, MANAGED_BY, LABEL_APPLICATION, secretName } from '../contract/index.ts';
 import type { KubeObject, ObjectMeta } from '../kube/index.ts';
 import { API_VERSION, MANAGED_BY_LABEL, type Application } from './application.ts';
 import type { SecretState } from './application-view.ts';
@@ -41,6 +41,7 @@ export function buildSecret(
       name: secretName(app.metadata.name),
       namespace: app.metadata.namespace,
       labels: { ...existing?.metadata.labels, ...wantedLabels(app) },
+      finalizers: finalizersOf(existing?.metadata, isKept(app)),
       ownerReferences: [
         {
           apiVersion: API_VERSION,
@@ -73,8 +74,37 @@ export function describeSecret(
   const inOrder =
     secret.data?.[CA_BUNDLE_KEY] === encode(caBundle) &&
     hasLabels(secret.metadata, wantedLabels(app)) &&
+    isHeld(secret.metadata) === isKept(app) &&
     isOwnedBy(secret.metadata, app);
-  return { state: 'ours', uid, resourceVersion, tokenSha256, inOrder };
+  const deleting = secret.metadata.deletionTimestamp !== undefined;
+  return {
+    state: 'ours',
+    uid,
+    resourceVersion,
+    tokenSha256,
+    inOrder,
+    deleting,
+    held: isHeld(secret.metadata),
+  };
+}
+
+/** The Secret as it is, without our finalizer. */
+export function releasedSecret(secret: SecretObject): SecretObject {
+  return { ...secret, metadata: { ...secret.metadata, finalizers: finalizersOf(secret.metadata, false) } };
+}
+
+/** It stays as long as its Application does: the calls are signed with the token in it. */
+function isKept({ metadata }: Application): boolean {
+  return metadata.finalizers?.includes(FINALIZER_SHUTDOWN) === true;
+}
+
+function isHeld({ finalizers = [] }: ObjectMeta): boolean {
+  return finalizers.includes(FINALIZER_SHUTDOWN);
+}
+
+function finalizersOf(metadata: ObjectMeta | undefined, held: boolean): string[] {
+  const others = (metadata?.finalizers ?? []).filter((finalizer) => finalizer !== FINALIZER_SHUTDOWN);
+  return held ? [...others, FINALIZER_SHUTDOWN] : others;
 }
 
 export function readToken(secret: SecretObject): string | undefined {

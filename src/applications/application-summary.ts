@@ -1,3 +1,4 @@
+import { ANNOTATION_REQUEST, FINALIZER_SHUTDOWN } from '../contract/index.ts';
 import type { KubeObject } from '../kube/index.ts';
 import { isManaged, type Application, type ApplicationSpec, type Phase } from './application.ts';
 import type { ApplicationView } from './application-view.ts';
@@ -51,8 +52,23 @@ function isInOrder(app: Application): boolean {
     status.phase === 'Running' &&
     status.tokenSha256 !== undefined &&
     status.signals?.complete === undefined &&
+    isAtPeace(app) &&
     status.observedGeneration === metadata.generation &&
     ['SecretReady', 'Stamped', 'PodsInjected'].every((type) => holds(app, type))
+  );
+}
+
+/** Nobody is asked to shut down, nobody asks for it, and the finalizer is where it should be. */
+function isAtPeace({ metadata, spec, status }: Application): boolean {
+  const { going = {}, conversations = [], handledRequest } = status?.shutdown ?? {};
+  const isOn = spec.hooks.includes('shutdown');
+  return (
+    isOn === (status?.shutdown !== undefined) &&
+    isOn === (metadata.finalizers?.includes(FINALIZER_SHUTDOWN) === true) &&
+    Object.keys(going).length === 0 &&
+    conversations.length === 0 &&
+    handledRequest === undefined &&
+    metadata.annotations?.[ANNOTATION_REQUEST] === undefined
   );
 }
 
@@ -96,6 +112,12 @@ function joinUids(items: readonly Pick<Member, 'uid'>[]): string {
     .join();
 }
 
-function specKey({ workloads, hooks, completeAction }: ApplicationSpec): string {
-  return `${hooks.join()} ${completeAction} ${workloads.map(({ kind, name }) => `${kind}/${name}`).join()}`;
+function specKey({ workloads, hooks, completeAction, shutdown }: ApplicationSpec): string {
+  return `${hooks.join()} ${completeAction} ${shutdownKey(shutdown)} ${workloads.map(({ kind, name }) => `${kind}/${name}`).join()}`;
+}
+
+function shutdownKey(shutdown: ApplicationSpec['shutdown']): string {
+  if (shutdown === undefined) return '';
+  const { service, timeoutSeconds, retries, failure, on, when } = shutdown;
+  return [service, timeoutSeconds, retries, failure, on.join(), when].join(' ');
 }

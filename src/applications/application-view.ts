@@ -3,6 +3,10 @@ import type { Application, ApplicationSpec, ApplicationStatus, BoundWorkload } f
 import type { LabelledPod } from './labelled-pod.ts';
 import type { LiveWorkload } from './live-workload.ts';
 import type { Member } from './member.ts';
+import type { ConversationPod, ShutdownTarget } from './conversation.ts';
+import type { KnownCalls } from './shutdown/conversation-calls.ts';
+import type { PlannedCall } from './shutdown/draft.ts';
+import type { LivePod } from './shutdown/live-pod.ts';
 
 export type SecretState =
   | { readonly state: 'absent' }
@@ -14,14 +18,21 @@ export type SecretState =
       readonly resourceVersion: string;
       /** SHA-256 of the token in it; undefined: it holds none. */
       readonly tokenSha256: string | undefined;
-      /** CA bundle, labels and owner are as they should be. */
+      /** CA bundle, labels, finalizer and owner are as they should be. */
       readonly inOrder: boolean;
+      readonly deleting: boolean;
+      /** Our finalizer is on it. */
+      readonly held: boolean;
     };
 
 /** What was read from the API server and not from a watch cache. */
 export interface LiveState {
   readonly workloads: readonly LiveWorkload[];
   readonly secret: SecretState;
+  /** Undefined until something depended on them in this pass. */
+  readonly pods: readonly LivePod[] | undefined;
+  /** What the shutdown service leads to; undefined: there is none, or it has no selector. */
+  readonly target: ShutdownTarget | undefined;
 }
 
 /** All that the plan for one Application knows. */
@@ -40,6 +51,8 @@ export interface ApplicationView {
   /** UIDs of workloads that were patched in this pass: once must do. */
   readonly tried: ReadonlySet<string>;
   readonly caBundleSha256: string;
+  /** The calls that this process makes, or made, for it. */
+  readonly calls: KnownCalls;
 }
 
 /** An Event to be recorded once the step has succeeded. */
@@ -51,6 +64,9 @@ export interface PlannedEvent {
   /** Workloads it is about, besides the Application. */
   readonly workloads: readonly BoundWorkload[];
 }
+
+/** A pod that is to be removed as somebody asked. */
+export type RemovablePod = ConversationPod & { readonly cause: NonNullable<ConversationPod['cause']> };
 
 export type StatusChange = ApplicationStatus;
 
@@ -89,5 +105,30 @@ export type Step =
       readonly events: readonly PlannedEvent[];
     }
   | { readonly do: 'delete-application' }
+  | { readonly do: 'observe-pods' }
+  /** Stores the conversations, attempts counted, and then makes these calls. */
+  | {
+      readonly do: 'ask';
+      readonly status: StatusChange;
+      readonly calls: readonly PlannedCall[];
+      readonly events: readonly PlannedEvent[];
+    }
+  /** Our finalizer comes off. */
+  | { readonly do: 'release-workload'; readonly workload: LiveWorkload }
+  | {
+      readonly do: 'move-workload';
+      readonly workload: LiveWorkload;
+      readonly nodeSelector: Readonly<Record<string, string>>;
+    }
+  | {
+      readonly do: 'remove-pods';
+      readonly pods: readonly RemovablePod[];
+      readonly events: readonly PlannedEvent[];
+    }
+  /** Of the Application itself. */
+  | { readonly do: 'set-finalizer'; readonly wanted: boolean }
+  | { readonly do: 'release-secret'; readonly uid: string }
+  /** The person's request was carried out: its annotation goes. */
+  | { readonly do: 'drop-request'; readonly request: string }
   /** Nothing to do now; look again at this time (ms since 1970) at the latest. */
   | { readonly do: 'rest'; readonly until?: number; readonly events?: readonly PlannedEvent[] };

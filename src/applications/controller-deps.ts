@@ -1,4 +1,5 @@
-import type { EventRecorder, KubeClient, KubeObject } from '../kube/index.ts';
+import type { EventRecorder, KubeClient, KubeObject, WatchClient } from '../kube/index.ts';
+import type { ShutdownCaller } from './shutdown/call-application.ts';
 import type { Logger } from '../observability/index.ts';
 
 /** What the controller counts; labels are from small sets. */
@@ -18,7 +19,7 @@ export interface TrustSource {
 }
 
 export interface ReconcileDeps {
-  readonly client: KubeClient;
+  readonly client: KubeClient & Pick<WatchClient, 'list'>;
   readonly logger: Logger;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly trustBundle: Pick<TrustSource, 'pem'>;
@@ -26,6 +27,10 @@ export interface ReconcileDeps {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly randomBytes: (size: number) => Buffer;
+  /** Asks an application to shut down. */
+  readonly callShutdown: ShutdownCaller;
+  /** The URL at which an application says goodbye. */
+  readonly confirmUrl: (namespace: string, application: string) => string;
   /**
    * The JSON Patch that brings the stamp of a workload (with apiVersion and kind) in order, or takes it away, as admission does at its next
    * update; undefined: it is in order, or its kind has none. Pure; knows nothing of namespaces.

@@ -94,6 +94,7 @@ export const OUTCOMES = [
   'completed',
   'released',
   'timed-out',
+  'pods-gone',
   'cancelled',
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];

@@ -2,18 +2,22 @@ import {
   ANNOTATION_COMPLETE_ACTION,
   ANNOTATION_HOOKS,
   ANNOTATION_STAMPED_FROM,
+  FINALIZER_SHUTDOWN,
   LABEL_APPLICATION,
+  SHUTDOWN_ANNOTATIONS,
   WORKLOAD_KINDS,
   parseHookAnnotations,
   secretName,
   type CompleteAction,
   type Hook,
+  type ShutdownChoice,
 } from '../contract/index.ts';
 import type { KubeObject, ObjectMeta } from '../kube/index.ts';
 import type { ApplicationKind, BoundWorkload } from './application.ts';
 import { applicationOf, CLAIMED, isPartOfKnownWorkload } from './member.ts';
 
 interface PodSpec {
+  readonly nodeSelector?: Readonly<Record<string, string>>;
   readonly volumes?: readonly { readonly secret?: { readonly secretName?: string } }[];
 }
 
@@ -36,14 +40,27 @@ export interface WorkloadObject extends KubeObject {
 export interface Asked {
   readonly hooks: readonly Hook[];
   readonly completeAction: CompleteAction;
+  readonly shutdown: ShutdownChoice;
   readonly from: 'workload' | 'template';
 }
+
+/** Annotations that a workload may carry beside a template that asks. */
+const OWN_KEYS: readonly string[] = [ANNOTATION_COMPLETE_ACTION, ...SHUTDOWN_ANNOTATIONS];
 
 /** A workload as the API server has it now. */
 export interface LiveWorkload {
   readonly ref: BoundWorkload;
   readonly resourceVersion: string;
   readonly deleting: boolean;
+  /** Ms since 1970; 0: it is not being deleted. */
+  readonly deletedAtMs: number;
+  /** Our finalizer is on it. */
+  readonly held: boolean;
+  /** Its deletion leaves its dependents alone. */
+  readonly orphaning: boolean;
+  readonly finalizers: readonly string[];
+  /** Of its pods. */
+  readonly nodeSelector: Readonly<Record<string, string>>;
   /** What it asks for of this Application; undefined: nothing, or it belongs to another one. */
   readonly asked: Asked | undefined;
   /** Its annotations were put there for a hand-written Application. */
@@ -68,6 +85,9 @@ export interface LiveWorkload {
   readonly stampPatch: readonly unknown[] | undefined;
 }
 
+/** Kubernetes' own finalizer of a deletion with propagationPolicy Orphan, until the dependents have been let go. */
+const FINALIZER_ORPHAN = 'orphan';
+
 /** Reads from a workload what the plan asks about. Pure. */
 export function describeWorkload(
   kind: ApplicationKind,
@@ -82,12 +102,18 @@ export function describeWorkload(
     deletionTimestamp,
     annotations,
     labels,
+    finalizers = [],
   } = object.metadata;
   const isPart = isPartOfKnownWorkload(kind, object.metadata);
   return {
     ref: { apiVersion: WORKLOAD_KINDS[kind].apiVersion, kind, name, uid },
     resourceVersion,
     deleting: deletionTimestamp !== undefined,
+    deletedAtMs: deletionTimestamp === undefined ? 0 : Date.parse(deletionTimestamp),
+    held: finalizers.includes(FINALIZER_SHUTDOWN),
+    orphaning: deletionTimestamp !== undefined && finalizers.includes(FINALIZER_ORPHAN),
+    finalizers,
+    nodeSelector: object.spec?.template?.spec?.nodeSelector ?? {},
     asked: isPart ? undefined : readAsked(kind, object, application),
     claimed: annotations?.[ANNOTATION_STAMPED_FROM] === CLAIMED,
     isPart,
@@ -114,16 +140,14 @@ function askedByTemplate({ metadata, spec }: WorkloadObject, application: string
   }
   // Copied from the workload, which has it no longer: that is a stamp to take away and no wish.
   if (annotations[ANNOTATION_STAMPED_FROM] === 'workload') return undefined;
-  const action = metadata.annotations?.[ANNOTATION_COMPLETE_ACTION];
-  return askedOf(
-    action === undefined ? annotations : { ...annotations, [ANNOTATION_COMPLETE_ACTION]: action },
-    'template',
-  );
+  // The workload's own word goes before that of its template.
+  const own = Object.entries(metadata.annotations ?? {}).filter(([key]) => OWN_KEYS.includes(key));
+  return askedOf({ ...annotations, ...Object.fromEntries(own) }, 'template');
 }
 
 function askedOf(annotations: Readonly<Record<string, string>>, from: Asked['from']): Asked | undefined {
-  const { hooks, completeAction } = parseHookAnnotations(annotations);
-  return hooks.length === 0 ? undefined : { hooks, completeAction, from };
+  const { hooks, completeAction, shutdown } = parseHookAnnotations(annotations);
+  return hooks.length === 0 ? undefined : { hooks, completeAction, shutdown, from };
 }
 
 function isIdle(kind: ApplicationKind, { spec }: WorkloadObject): boolean {

@@ -1,7 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   ANNOTATION_CONTAINERS,
   ANNOTATION_HOOKS,
   ANNOTATION_STAMPED_FROM,
+  DEFAULT_SHUTDOWN,
+  FINALIZER_SHUTDOWN,
   LABEL_APPLICATION,
   WORKLOAD_KINDS,
   applicationName,
@@ -9,6 +12,7 @@ import {
   parseHookAnnotations,
   type CompleteAction,
   type Hook,
+  type ShutdownChoice,
   type WorkloadKind,
 } from '../contract/index.ts';
 import type { KubeObject, ObjectMeta, OwnerReference } from '../kube/index.ts';
@@ -26,9 +30,12 @@ export interface Member {
   readonly hooks: string;
   readonly containers: string | undefined;
   readonly completeAction: CompleteAction;
+  readonly shutdown: ShutdownChoice;
   /** Grows with each change of the spec, so that a change of the status alone is none. */
   readonly generation: number;
   readonly deleting: boolean;
+  /** Our finalizer is on it. */
+  readonly held: boolean;
   /** Annotated by us, because a hand-written Application lists it. */
   readonly claimed: boolean;
   /** resourceVersion of a Job or Pod, whose end stands in its status; empty for others. */
@@ -42,15 +49,15 @@ export const CLAIMED = 'application';
 const VALID_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 /**
- * Keeps what matters of an annotated workload; undefined for one without hooks, one that is part of another workload (a Deployment's
+ * Keeps what matters of an annotated workload, or one that our finalizer holds; undefined for any other, one that is part of another workload (a Deployment's
  * ReplicaSet carries its annotations too), and one whose label is no valid name, which admission refuses.
  */
 export function projectMember(kind: ApplicationKind, object: KubeObject): Member | undefined {
-  const { name, namespace, uid, annotations, generation, deletionTimestamp } = object.metadata;
+  const { name, namespace, uid, annotations, generation, deletionTimestamp, finalizers } = object.metadata;
   if (name === undefined || namespace === undefined || uid === undefined) return undefined;
-  if (annotations?.[ANNOTATION_HOOKS] === undefined || isPartOfKnownWorkload(kind, object.metadata)) {
-    return undefined;
-  }
+  const held = finalizers?.includes(FINALIZER_SHUTDOWN) === true;
+  if (annotations?.[ANNOTATION_HOOKS] === undefined && !held) return undefined;
+  if (isPartOfKnownWorkload(kind, object.metadata)) return undefined;
   const application = applicationOf(kind, object.metadata);
   if (application === undefined) return undefined;
   const request = parseHookAnnotations(annotations);
@@ -61,11 +68,13 @@ export function projectMember(kind: ApplicationKind, object: KubeObject): Member
     uid,
     application,
     hooks: joinHooks(request.hooks),
-    containers: annotations[ANNOTATION_CONTAINERS],
+    containers: annotations?.[ANNOTATION_CONTAINERS],
     completeAction: request.completeAction,
+    shutdown: isDeepStrictEqual(request.shutdown, DEFAULT_SHUTDOWN) ? DEFAULT_SHUTDOWN : request.shutdown,
     generation: generation ?? 0,
     deleting: deletionTimestamp !== undefined,
-    claimed: annotations[ANNOTATION_STAMPED_FROM] === CLAIMED,
+    held,
+    claimed: annotations?.[ANNOTATION_STAMPED_FROM] === CLAIMED,
     revision: kind === 'Job' || kind === 'Pod' ? (object.metadata.resourceVersion ?? '') : '',
   };
 }

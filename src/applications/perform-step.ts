@@ -1,19 +1,22 @@
-import { LABEL_APPLICATION, MANAGED_BY } from '../contract/index.ts';
-import { KubeApiError, type ObjectRef } from '../kube/index.ts';
+import { KubeApiError } from '../kube/index.ts';
 import { createWorkloadActions } from './act-on-workload.ts';
 import { createToken, sha256 } from './application-secret.ts';
 import type { ApplicationView, PlannedEvent, Step } from './application-view.ts';
+import { API_VERSION, type Application } from './application.ts';
 import {
-  API_VERSION,
-  APPLICATIONS,
-  MANAGED_BY_LABEL,
-  type Application,
-  type ApplicationSpec,
-  type ApplicationStatus,
-} from './application.ts';
+  createApplication,
+  refOf,
+  replaceApplication,
+  replaceStatus,
+  type ApplicationWriterDeps,
+} from './application-writer.ts';
 import type { ReconcileDeps } from './controller-deps.ts';
 import { observeWorkloads } from './observe-workloads.ts';
 import { createSecretWriter } from './secret-writer.ts';
+import type { ConversationCalls } from './shutdown/conversation-calls.ts';
+import { moveWorkload, releaseWorkload } from './shutdown/perform-shutdown.ts';
+import { observeTarget } from './shutdown/observe-target.ts';
+import { performShutdown, type ShutdownStep } from './shutdown/shutdown-steps.ts';
 
 /** What became of a step. */
 export type Outcome =
@@ -23,8 +26,8 @@ export type Outcome =
   | { readonly then: 'yield' };
 
 export interface StepDeps extends ReconcileDeps {
-  /** Told of each resourceVersion that this process wrote to an Application, so that the watch does not wake it for its own writes. */
-  readonly onOwnWrite: (resourceVersion: string) => void;
+  readonly onOwnWrite: ApplicationWriterDeps['onOwnWrite'];
+  readonly calls: ConversationCalls;
 }
 
 type WorkloadStep = Extract<Step, { readonly workload: unknown }>;
@@ -47,13 +50,15 @@ export async function performStep(
 
   switch (step.do) {
     case 'observe': {
-      const [found, secret] = await Promise.all([
+      const [found, secret, target] = await Promise.all([
         observeWorkloads(view, deps, signal),
         view.application === undefined
           ? ({ state: 'absent' } as const)
           : secrets.read(view.application, signal),
+        observeTarget(view.application, deps.client, signal),
       ]);
-      return { then: 'plan', view: { ...view, live: { workloads: found, secret } } };
+      const live = { workloads: found, secret, pods: undefined, target };
+      return { then: 'plan', view: { ...view, live } };
     }
     case 'create': {
       const application = await createApplication(view, step.spec, deps, signal);
@@ -61,7 +66,7 @@ export async function performStep(
       return withApp(application, undefined);
     }
     case 'update-spec':
-      return withApp(await replaceSpec(appOf(view), step.spec, deps, signal));
+      return withApp(await replaceApplication({ ...appOf(view), spec: step.spec }, deps, signal));
     case 'write-status':
       return withApp(await replaceStatus(appOf(view), step.status, deps, signal));
     case 'issue-token': {
@@ -90,9 +95,18 @@ export async function performStep(
         view: { ...view, application: undefined, members: [], pods: [], live: undefined },
       };
     }
+    case 'release-secret':
+      await secrets.release(appOf(view), step.uid, signal);
+      return stale;
     default:
-      return performOnWorkload(view, step, deps, signal);
+      return isShutdownStep(step)
+        ? performShutdown(view, appOf(view), step, deps, signal)
+        : performOnWorkload(view, step, deps, signal);
   }
+}
+
+function isShutdownStep(step: Step): step is ShutdownStep {
+  return ['observe-pods', 'ask', 'remove-pods', 'set-finalizer', 'drop-request'].includes(step.do);
 }
 
 /** The steps that write to a workload. Afterwards it is read again. */
@@ -114,6 +128,14 @@ async function performOnWorkload(
       return stale;
     case 'repair-stamp':
       return unlessRefused(view, step, deps, () => workloads.repairStamp(step.workload));
+    case 'release-workload':
+      return unlessRefused(view, step, deps, () =>
+        releaseWorkload(deps.client, view.namespace, step.workload, signal),
+      );
+    case 'move-workload':
+      return unlessRefused(view, step, deps, () =>
+        moveWorkload(deps.client, view.namespace, step.workload, step.nodeSelector, signal),
+      );
     case 'delete-workload':
       if (!(await workloads.delete(step.workload))) return { ...stale, happened: false };
       acted(view, 'delete', deps);
@@ -146,60 +168,10 @@ export function recordEvents(
   }
 }
 
-export function refOf(view: Pick<ApplicationView, 'namespace' | 'name'>): ObjectRef {
-  return { resource: APPLICATIONS, namespace: view.namespace, name: view.name };
-}
-
-async function createApplication(
-  view: ApplicationView,
-  spec: ApplicationSpec,
-  deps: StepDeps,
-  signal: AbortSignal,
-): Promise<Application> {
-  const object = {
-    apiVersion: API_VERSION,
-    kind: 'Application',
-    metadata: {
-      name: view.name,
-      namespace: view.namespace,
-      labels: { [MANAGED_BY_LABEL]: MANAGED_BY, [LABEL_APPLICATION]: view.name },
-    },
-    spec,
-  };
-  const created = await deps.client.create<Application>(APPLICATIONS, view.namespace, object, { signal });
-  deps.onOwnWrite(created.metadata.resourceVersion ?? '');
-  return created;
-}
-
-async function replaceSpec(
-  app: Application,
-  spec: ApplicationSpec,
-  deps: StepDeps,
-  signal: AbortSignal,
-): Promise<Application> {
-  const ref = refOf(app.metadata);
-  const written = await deps.client.replace<Application>(ref, { ...app, spec }, { signal });
-  deps.onOwnWrite(written.metadata.resourceVersion ?? '');
-  return written;
-}
-
-/** Carries the resourceVersion that was read: a signal that came in between is never overwritten, but leads to a conflict. */
-async function replaceStatus(
-  app: Application,
-  status: ApplicationStatus,
-  deps: StepDeps,
-  signal: AbortSignal,
-): Promise<Application> {
-  const ref: ObjectRef = { ...refOf(app.metadata), subresource: 'status' };
-  const written = await deps.client.replace<Application>(ref, { ...app, status }, { signal });
-  deps.onOwnWrite(written.metadata.resourceVersion ?? '');
-  return written;
-}
-
 /** What a policy refuses is said in the status and tried again at a later look, and holds up nothing else. */
 async function unlessRefused(
   view: ApplicationView,
-  step: Does<'repair-stamp' | 'claim'>,
+  step: Does<'repair-stamp' | 'claim' | 'release-workload' | 'move-workload'>,
   deps: StepDeps,
   patch: () => Promise<void>,
 ): Promise<Outcome> {

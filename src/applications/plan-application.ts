@@ -1,3 +1,4 @@
+import { FINALIZER_SHUTDOWN } from '../contract/index.ts';
 import { isManaged, type Application } from './application.ts';
 import type { ApplicationView, Step } from './application-view.ts';
 import { planClaims } from './plan-claims.ts';
@@ -6,12 +7,17 @@ import { planAnew, planGone, planOff } from './plan-endings.ts';
 import { planSecret, planSpec, planStamps, planStatus } from './plan-upkeep.ts';
 import { firstStatus } from './plan-token.ts';
 import { actionWarnings, hooksEnabled } from './planned-events.ts';
+import { planFinalizer, planLeaving, planUnheld } from './shutdown/plan-leaving.ts';
+import { planShutdown, shutdownWakeUp } from './shutdown/plan-shutdown.ts';
 import { buildSituation, type PlanTime, type Situation } from './situation.ts';
 import { refsOf, specOf, unionOf, wishOf } from './wish.ts';
 
 /** In order; the first that has something to do says what. Each is safe to repeat and none depends on what happened before. */
 const RULES: readonly ((situation: Situation) => Step | undefined)[] = [
   planClaims,
+  planUnheld,
+  planFinalizer,
+  planShutdown,
   planOff,
   planGone,
   planAnew,
@@ -32,23 +38,46 @@ const RULES: readonly ((situation: Situation) => Step | undefined)[] = [
  */
 export function planApplication(view: ApplicationView, time: PlanTime): Step {
   const { application: app, live } = view;
-  // What is left goes with its namespace; nothing can be created there any more.
-  if (view.namespaceState === 'terminating') return { do: 'rest' };
   if (app === undefined) return planAbsent(view);
-  if (app.metadata.deletionTimestamp !== undefined) return { do: 'rest' };
+  // What is left goes with its namespace; nothing can be created there any more.
+  const isLeaving = view.namespaceState === 'terminating' || app.metadata.deletionTimestamp !== undefined;
+  if (isLeaving) return planLast(view, app, time);
   if (live === undefined) return planFirstToken(view, app, time) ?? { do: 'observe' };
 
   const situation = buildSituation(view, app, live, time);
   for (const rule of RULES) {
     const step = rule(situation);
-    if (step !== undefined) return step;
+    if (step !== undefined) return wokenFor(step, situation);
   }
   return { do: 'rest' };
+}
+
+/** Nothing is kept in order any more; what has to say goodbye is still heard. */
+function planLast(view: ApplicationView, app: Application, time: PlanTime): Step {
+  if (app.metadata.finalizers?.includes(FINALIZER_SHUTDOWN) !== true) return { do: 'rest' };
+  if (view.live === undefined) return { do: 'observe' };
+  const situation = buildSituation(view, app, view.live, time);
+  const step = planUnheld(situation) ?? planShutdown(situation) ?? planLeaving(situation);
+  return wokenFor(step, situation);
+}
+
+/** Rests no longer than the conversations allow. */
+function wokenFor(step: Step, situation: Situation): Step {
+  const wakeUp = step.do === 'rest' ? shutdownWakeUp(situation) : undefined;
+  if (step.do !== 'rest' || wakeUp === undefined) return step;
+  return { ...step, until: Math.min(wakeUp, step.until ?? wakeUp) };
 }
 
 /** No Application: one is made for whoever asks for hooks. */
 function planAbsent(view: ApplicationView): Step {
   if (view.members.length === 0 && view.pods.length === 0) return { do: 'rest' };
+  const held = view.live?.workloads.find(
+    (workload) =>
+      workload.held &&
+      (workload.deleting || workload.asked === undefined) &&
+      !view.tried.has(workload.ref.uid),
+  );
+  if (held !== undefined) return { do: 'release-workload', workload: held };
   const asking = view.live?.workloads.filter(({ asked, claimed }) => asked !== undefined && !claimed);
   const wishes = asking ?? view.members.filter(({ claimed }) => !claimed).map(wishOf);
   const claimed = view.live?.workloads.find(
@@ -60,7 +89,8 @@ function planAbsent(view: ApplicationView): Step {
     return { do: 'create', spec, events: actionWarnings(wishes) };
   }
   // A template alone may ask, which metadata does not show; a claim may be left over.
-  const mayBeMore = view.namespaceState === 'enabled' || view.members.some((member) => member.claimed);
+  const mayBeMore =
+    view.namespaceState === 'enabled' || view.members.some((member) => member.claimed || member.held);
   return view.live === undefined && mayBeMore ? { do: 'observe' } : { do: 'rest' };
 }
 
@@ -78,7 +108,7 @@ function planFirstToken(view: ApplicationView, app: Application, time: PlanTime)
   return {
     do: 'issue-token',
     why: 'first',
-    status: firstStatus({ app, status, now: time.now }, workloads, view.caBundleSha256),
+    status: firstStatus({ app, status, now: time.now }, workloads, view, unionOf(wishes).hooks),
     events: [hooksEnabled(view.name, unionOf(wishes).hooks, workloads)],
   };
 }

@@ -3,6 +3,7 @@ import { nextStatus, statusStep, timestamp } from './next-status.ts';
 import { ending } from './plan-completion.ts';
 import { planStamps } from './plan-upkeep.ts';
 import { finished, hooksDisabled, hooksEnabled, startedAnew } from './planned-events.ts';
+import { letGo } from './shutdown/plan-leaving.ts';
 import { issueForNewLife, planRetirement, removeSecret } from './plan-token.ts';
 import type { Situation } from './situation.ts';
 import { refsOf } from './wish.ts';
@@ -25,10 +26,11 @@ export function planOff(s: Situation): Step | undefined {
       tokenSha256: undefined,
       tokenRenewedAt: undefined,
       signals: undefined,
+      shutdown: undefined,
       finishedAt: undefined,
     },
     [{ type: 'SecretReady', status: 'False', reason, message }],
-    ['Stamped', 'PodsInjected', 'Completed'],
+    ['Stamped', 'PodsInjected', 'Completed', 'Held'],
   );
   const hadToken = s.status.tokenSha256 !== undefined;
   const events = hadToken ? [hooksDisabled(s.app.metadata.name, message, refsOf(s.survivors))] : [];
@@ -40,7 +42,7 @@ export function planOff(s: Situation): Step | undefined {
   }
   if (!s.managed || s.podCount > 0) return { do: 'rest' };
   // Not left to the garbage collector: a namesake's Application must not find it.
-  return removeSecret(s) ?? { do: 'delete-application' };
+  return removeSecret(s) ?? letGo(s) ?? { do: 'delete-application' };
 }
 
 /** None of its workloads is there any more: it has come to its end, and is kept for a while so that a person can see what happened. */
@@ -54,7 +56,7 @@ export function planGone(s: Situation): Step | undefined {
   const until = Date.parse(finishedAt) + s.finishedTtlMs;
   // What its user wrote is not ours to delete; pods that were left without their workload still need the Secret.
   if (!s.managed || s.podCount > 0) return { do: 'rest' };
-  return s.now >= until ? { do: 'delete-application' } : { do: 'rest', until };
+  return s.now >= until ? (letGo(s) ?? { do: 'delete-application' }) : { do: 'rest', until };
 }
 
 /**

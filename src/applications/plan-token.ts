@@ -1,18 +1,24 @@
-import { secretName } from '../contract/index.ts';
+import { secretName, type Hook } from '../contract/index.ts';
 import type { ApplicationStatus, BoundWorkload } from './application.ts';
-import type { PlannedEvent, Step } from './application-view.ts';
+import type { ApplicationView, PlannedEvent, Step } from './application-view.ts';
+import { shutdownCarriedOver } from './shutdown/carry-over.ts';
 import { nextStatus, statusStep, timestamp, type ConditionChange } from './next-status.ts';
 import { foreignSecret } from './planned-events.ts';
 import type { Situation } from './situation.ts';
 import { refsOf } from './wish.ts';
 
-/** The status to which a new token's hash is added. Nothing of an earlier life is kept: no signal, no end. */
+/**
+ * The status to which a new token's hash is added. Nothing of an earlier life is kept, no signal, no end; but for the pods of it that are still
+ * there and have said goodbye: nobody has to ask them again.
+ */
 export function firstStatus(
   situation: Pick<Situation, 'app' | 'status' | 'now'>,
   workloads: readonly BoundWorkload[],
-  caBundleSha256: string,
+  view: Pick<ApplicationView, 'caBundleSha256' | 'pods'>,
+  hooks: readonly Hook[],
 ): ApplicationStatus {
-  const { app, now } = situation;
+  const { app, status, now } = situation;
+  const shutdown = hooks.includes('shutdown') ? { shutdown: shutdownCarriedOver(status, view.pods) } : {};
   const beingWritten: ConditionChange = {
     type: 'SecretReady',
     status: 'False',
@@ -21,7 +27,13 @@ export function firstStatus(
   };
   return nextStatus(
     { app, status: {}, now },
-    { phase: 'Pending', workloads: [...workloads], signals: {}, caBundleSha256 },
+    {
+      phase: 'Pending',
+      workloads: [...workloads],
+      signals: {},
+      caBundleSha256: view.caBundleSha256,
+      ...shutdown,
+    },
     [beingWritten],
   );
 }
@@ -33,7 +45,7 @@ export function issueForNewLife(
   events: readonly PlannedEvent[],
 ): Step | undefined {
   if (s.live.secret.state === 'foreign') return refuseForeignSecret(s);
-  const fresh = firstStatus(s, refsOf(s.asking), s.view.caBundleSha256);
+  const fresh = firstStatus(s, refsOf(s.asking), s.view, s.hooks);
   // A pod that came before may have read the Secret of the former life.
   const mayHoldOldToken = s.live.secret.state === 'ours' && s.podCount > 0;
   const status = mayHoldOldToken ? { ...fresh, tokenRenewedAt: timestamp(s.now) } : fresh;
@@ -78,7 +90,8 @@ export function planRetirement(s: Situation): Step | undefined {
 
 /** Nobody needs it any more. */
 export function removeSecret({ live: { secret } }: Situation): Step | undefined {
-  return secret.state === 'ours' ? { do: 'delete-secret', uid: secret.uid } : undefined;
+  if (secret.state !== 'ours') return undefined;
+  return secret.held ? { do: 'release-secret', uid: secret.uid } : { do: 'delete-secret', uid: secret.uid };
 }
 
 /** SecretReady of an application that has ended. */

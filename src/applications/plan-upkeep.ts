@@ -22,6 +22,9 @@ import {
   whyNotInjected,
 } from './planned-events.ts';
 import type { Situation } from './situation.ts';
+import { goodbyesInForce } from './shutdown/carry-over.ts';
+import { NO_CONVERSATION } from './shutdown/draft.ts';
+import { shutdownCondition, shutdownPhase } from './shutdown/shutdown-condition.ts';
 import { refsOf, specOf } from './wish.ts';
 
 /** What no watch shows is looked at this often: a template that asks by itself, a listed workload, a Secret or a policy that stands in the way. */
@@ -39,6 +42,9 @@ export function planSpec(s: Situation): Step | undefined {
 export function planSecret(s: Situation): Step | undefined {
   const { status, live } = s;
   if (live.secret.state === 'foreign') return refuseForeignSecret(s);
+  // Deleted by somebody else and only held by us: it goes, and is made anew.
+  if (live.secret.state === 'ours' && live.secret.deleting && live.secret.held)
+    return { do: 'release-secret', uid: live.secret.uid };
   const isScaledDown = status.finishedAt !== undefined && s.asking.every(({ idle }) => idle);
   if (isScaledDown) return planRetirement(s);
   const refs = refsOf(s.asking);
@@ -74,7 +80,14 @@ export function planStatus(s: Situation): Step {
   // Its status says so already; a Secret cannot be watched.
   if (s.live.secret.state === 'foreign') return { do: 'rest', until: s.now + UNWATCHED_CHECK_MS };
   const pods = checkPods(s);
-  const conditions = [secretCondition(s), stampCondition(s), pods.condition, ...awaiting(s)];
+  const shutdown = shutdownOf(s);
+  const conditions = [
+    secretCondition(s),
+    stampCondition(s),
+    pods.condition,
+    ...awaiting(s),
+    ...(shutdown === undefined ? [] : [shutdownCondition(shutdown, s)]),
+  ];
   const next = nextStatus(
     s,
     {
@@ -83,10 +96,14 @@ export function planStatus(s: Situation): Step {
       // No signal waits here to be carried out, so nobody is bound to one that was not said of them.
       workloads: refsOf(s.asking),
       signals: signalsOf(s),
+      shutdown,
       tokenRenewedAt: pods.condition.reason === 'TokenRenewed' ? s.status.tokenRenewedAt : undefined,
     },
     conditions,
-    s.hooks.includes('complete') || s.status.finishedAt !== undefined ? [] : ['Completed'],
+    [
+      ...(s.hooks.includes('complete') || s.status.finishedAt !== undefined ? [] : ['Completed' as const]),
+      ...(shutdown === undefined ? ['Held' as const] : []),
+    ],
   );
   const lacking = s.asking.filter(({ injected }) => !injected).map(({ ref }) => ref);
   const wasStamped = !s.status.conditions?.some(
@@ -114,18 +131,28 @@ function lacksStamp(workload: LiveWorkload): boolean {
  * A signal of a hook that is off is forgotten, so that switching the hook on again does not bring it back. Never undefined: a signal is stored
  * by one JSON Patch, which can add to an empty object but not to a missing one.
  */
-function signalsOf({ status, hooks }: Situation): ApplicationStatus['signals'] {
-  const { complete, shutdown } = status.signals ?? {};
+function signalsOf({ status, hooks, view }: Situation): ApplicationStatus['signals'] {
+  const { complete, ...goodbyes } = status.signals ?? {};
   return {
     ...(complete !== undefined && hooks.includes('complete') ? { complete } : {}),
-    ...(shutdown !== undefined && hooks.includes('shutdown') ? { shutdown } : {}),
+    ...(hooks.includes('shutdown') ? goodbyesInForce(goodbyes, view.pods) : {}),
   };
 }
 
 function phaseOf(s: Situation): Phase {
   if (s.status.finishedAt !== undefined) return s.status.phase ?? 'Completed';
+  const held = shutdownPhase(s.status.shutdown, s);
+  if (held !== undefined) return held;
   if (s.asking.every(({ deleting }) => deleting)) return 'Deleting';
   return s.asking.some((workload) => !workload.injected || lacksStamp(workload)) ? 'Degraded' : 'Running';
+}
+
+/** The conversations as they are, and where to call when the Service is gone before its pods. */
+function shutdownOf({ status, live, shutdown }: Situation): ApplicationStatus['shutdown'] {
+  if (shutdown === undefined) return undefined;
+  const { target: former, ...current } = status.shutdown ?? NO_CONVERSATION;
+  const target = live.target ?? former;
+  return target === undefined ? current : { ...current, target };
 }
 
 function secretCondition({ status, live }: Situation): ConditionChange {

@@ -1,7 +1,10 @@
 import { isConflict, isNotFound, type ProcessResult } from '../kube/index.ts';
 import type { ApplicationView, Step } from './application-view.ts';
 import type { Application } from './application.ts';
-import { performStep, recordEvents, refOf, type StepDeps } from './perform-step.ts';
+import { refOf } from './application-writer.ts';
+import type { Deadlines } from './shutdown/deadlines.ts';
+import { wantedCalls } from './shutdown/plan-shutdown.ts';
+import { performStep, recordEvents, type StepDeps } from './perform-step.ts';
 import { planApplication } from './plan-application.ts';
 
 /** What the watch caches know of one Application. */
@@ -15,6 +18,7 @@ export interface CachedView extends Pick<
 
 export interface ReconcileApplicationDeps extends StepDeps {
   readonly view: (key: string) => CachedView;
+  readonly deadlines: Deadlines;
 }
 
 export interface ReconcileOptions {
@@ -44,14 +48,17 @@ export async function reconcileApplication(
     application: cached.exists ? await deps.client.get<Application>(refOf(cached), { signal }) : undefined,
     live: undefined,
     tried: new Set(),
+    calls: deps.calls.of(key),
   };
+  const { remainingMs } = deps.deadlines;
   let conflicts = 0;
   for (let count = 0; count < MAX_STEPS; count++) {
     signal.throwIfAborted();
     const { finishedTtlMs } = options;
-    const step = planApplication(view, { now: deps.now(), finishedTtlMs });
+    const step = planApplication(view, { now: deps.now(), finishedTtlMs, remainingMs });
     if (step.do === 'rest') {
       recordEvents(view.application, view.namespace, step.events ?? [], deps);
+      deps.calls.retain(key, wantedCalls(view.application?.status?.shutdown));
       return restFor(step, view, deps.now(), options);
     }
     try {

@@ -7,6 +7,7 @@ import {
   canBecomeOurs,
   describeSecret,
   readToken,
+  releasedSecret,
   type SecretObject,
 } from './application-secret.ts';
 import type { SecretState } from './application-view.ts';
@@ -23,6 +24,8 @@ export interface SecretWriter {
   /** Brings everything but the token in order; nothing for a Secret that is gone by now. */
   bringInOrder(app: Application, signal: AbortSignal): Promise<void>;
   remove(app: Application, uid: string, signal: AbortSignal): Promise<void>;
+  /** Takes our finalizer off; nothing for a Secret that is gone, or another one by now. */
+  release(app: Application, uid: string, signal: AbortSignal): Promise<void>;
 }
 
 /** Reads and writes the Secrets of Applications, one by its name at a time: they cannot be listed. */
@@ -67,6 +70,10 @@ export function createSecretWriter({ client, caBundle }: SecretWriterDeps): Secr
     },
     async remove(app, uid, signal) {
       await client.delete(refOf(app), { uid, signal });
+    },
+    async release(app, uid, signal) {
+      const found = await get(app, signal);
+      if (found?.metadata.uid === uid) await client.replace(refOf(app), releasedSecret(found), { signal });
     },
   };
 }

@@ -1,6 +1,13 @@
-import type { CompleteAction, Hook } from '../contract/index.ts';
-import { MAX_WORKLOADS, isManaged, type Application, type ApplicationStatus } from './application.ts';
+import { DEFAULT_SHUTDOWN, FINALIZER_SHUTDOWN, type CompleteAction, type Hook } from '../contract/index.ts';
+import {
+  MAX_WORKLOADS,
+  isManaged,
+  type Application,
+  type ApplicationSpec,
+  type ApplicationStatus,
+} from './application.ts';
 import type { ApplicationView, LiveState } from './application-view.ts';
+import type { Conversation, ShutdownSpec } from './conversation.ts';
 import type { LiveWorkload } from './live-workload.ts';
 import { compareRefs, unionOf } from './wish.ts';
 
@@ -8,6 +15,8 @@ import { compareRefs, unionOf } from './wish.ts';
 export interface PlanTime {
   readonly now: number;
   readonly finishedTtlMs: number;
+  /** How long the round of a conversation has left; 0 or less: its deadline has passed. */
+  readonly remainingMs: (conversation: Conversation) => number;
 }
 
 /** A view whose Application is there and whose workloads were read live, with what follows from it. */
@@ -28,6 +37,12 @@ export interface Situation extends PlanTime {
   /** Hooks that are on; empty: all are off. */
   readonly hooks: readonly Hook[];
   readonly completeAction: CompleteAction;
+  /** How it wants to be asked to shut down; undefined: the hook is off. */
+  readonly shutdown: ShutdownSpec | undefined;
+  /** It has said that it is complete, and that is, or was, carried out. */
+  readonly completing: boolean;
+  /** Our finalizer is on the Application. */
+  readonly isKept: boolean;
   /** Labelled pods that are not being deleted. */
   readonly podCount: number;
 }
@@ -46,6 +61,7 @@ export function buildSituation(
     .sort((a, b) => compareRefs(a.ref, b.ref))
     .slice(0, MAX_WORKLOADS);
   const wanted = managed ? unionOf(asking) : app.spec;
+  const hooks = view.namespaceState === 'disabled' || asking.length === 0 ? [] : wanted.hooks;
   return {
     ...time,
     view,
@@ -57,10 +73,28 @@ export function buildSituation(
     asking,
     continuing: asking.filter(({ ref }) => bound.has(ref.uid)),
     survivors: live.workloads.filter(({ ref }) => bound.has(ref.uid)),
-    hooks: view.namespaceState === 'enabled' && asking.length > 0 ? wanted.hooks : [],
+    hooks,
     completeAction: wanted.completeAction,
+    shutdown: view.namespaceState === 'disabled' ? undefined : shutdownOf(asking, app.spec, wanted),
+    completing:
+      status.signals?.complete !== undefined &&
+      wanted.completeAction !== 'none' &&
+      app.spec.hooks.includes('complete'),
+    isKept: app.metadata.finalizers?.includes(FINALIZER_SHUTDOWN) === true,
     podCount: view.pods.filter(({ deleting }) => !deleting).length,
   };
+}
+
+/** Pods that are left without their workload are asked as their application last wanted it. */
+function shutdownOf(
+  asking: readonly LiveWorkload[],
+  spec: ApplicationSpec,
+  wanted: Pick<ApplicationSpec, 'hooks' | 'shutdown'>,
+): ShutdownSpec | undefined {
+  const from = asking.length === 0 ? spec : wanted;
+  return from.hooks.includes('shutdown')
+    ? (from.shutdown ?? { ...DEFAULT_SHUTDOWN, on: [...DEFAULT_SHUTDOWN.on] })
+    : undefined;
 }
 
 /** Listed by a hand-written Application, and free to be part of it. */

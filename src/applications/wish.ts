@@ -1,5 +1,14 @@
-import { HOOKS, WORKLOAD_KINDS, type CompleteAction, type Hook } from '../contract/index.ts';
+import {
+  DEFAULT_SHUTDOWN,
+  HOOKS,
+  SHUTDOWN_CAUSES,
+  WORKLOAD_KINDS,
+  type CompleteAction,
+  type Hook,
+  type ShutdownChoice,
+} from '../contract/index.ts';
 import { MAX_WORKLOADS, UNSCALABLE_KINDS, type ApplicationSpec, type BoundWorkload } from './application.ts';
+import type { ShutdownSpec } from './conversation.ts';
 import type { LiveWorkload } from './live-workload.ts';
 import type { Member } from './member.ts';
 
@@ -9,16 +18,18 @@ export type Wish = Pick<LiveWorkload, 'asked' | 'ref'>;
 export interface Union {
   readonly hooks: Hook[];
   readonly completeAction: CompleteAction;
+  /** Undefined: the shutdown hook is off. */
+  readonly shutdown: ShutdownSpec | undefined;
 }
 
 /** What a workload asks for as the watch cache knows it. */
 export function wishOf(member: Member): Wish {
-  const { kind, name, uid, completeAction } = member;
+  const { kind, name, uid, completeAction, shutdown } = member;
   const words = member.hooks.split(',');
   const hooks = HOOKS.filter((hook) => words.includes(hook));
   return {
     ref: { apiVersion: WORKLOAD_KINDS[kind].apiVersion, kind, name, uid },
-    asked: hooks.length === 0 ? undefined : { hooks, completeAction, from: 'workload' },
+    asked: hooks.length === 0 ? undefined : { hooks, completeAction, shutdown, from: 'workload' },
   };
 }
 
@@ -34,13 +45,41 @@ export function unionOf(wishes: readonly Wish[]): Union {
     (['none', 'scale-to-zero', 'delete'] as const).find((action) => actions.has(action)) ?? 'delete';
   const isPossible =
     mildest !== 'scale-to-zero' || !wishes.some(({ ref }) => UNSCALABLE_KINDS.includes(ref.kind));
-  return { hooks, completeAction: isPossible ? mildest : 'none' };
+  const shutdowns = asked.flatMap((request) =>
+    request.hooks.includes('shutdown') ? [request.shutdown] : [],
+  );
+  return {
+    hooks,
+    completeAction: isPossible ? mildest : 'none',
+    shutdown: shutdowns.length === 0 ? undefined : mostCareful(shutdowns),
+  };
+}
+
+/** Of different wishes for the conversation the most careful: the longest time, the most rounds, every cause that one of them names. */
+function mostCareful(choices: readonly ShutdownChoice[]): ShutdownSpec {
+  const first = choices[0] ?? DEFAULT_SHUTDOWN;
+  const chosen = choices.find(({ service }) => service !== DEFAULT_SHUTDOWN.service) ?? first;
+  return {
+    service: chosen.service,
+    timeoutSeconds: Math.max(...choices.map(({ timeoutSeconds }) => timeoutSeconds)),
+    retries: Math.max(...choices.map(({ retries }) => retries)),
+    failure: choices.some(({ failure }) => failure === 'give-up') ? 'give-up' : 'delete',
+    on: SHUTDOWN_CAUSES.filter((cause) => choices.some(({ on }) => on.includes(cause))),
+    when: chosen.when,
+  };
 }
 
 /** The spec of an Application that follows annotations. Without UIDs: those that were found stand in the status. */
 export function specOf(wishes: readonly Wish[]): ApplicationSpec {
   const workloads = refsOf(wishes).map(({ apiVersion, kind, name }) => ({ apiVersion, kind, name }));
-  return { workloads, ...unionOf(wishes), completeWhen: 'any' };
+  const { hooks, completeAction, shutdown } = unionOf(wishes);
+  return {
+    workloads,
+    hooks,
+    completeAction,
+    ...(shutdown === undefined ? {} : { shutdown }),
+    completeWhen: 'any',
+  };
 }
 
 /** References in a fixed order, no more than an Application holds. */

@@ -1,0 +1,161 @@
+import { SHUTDOWN_CAUSES, type ShutdownCause } from '../../contract/index.ts';
+import type { Signal } from '../application.ts';
+import {
+  isConfirmed,
+  isFreeToGo,
+  MAX_CONVERSATION_PODS,
+  MAX_CONVERSATIONS,
+  type Conversation,
+  type ConversationPod,
+  type GoingPod,
+} from '../conversation.ts';
+import {
+  endConversation,
+  formOf,
+  isOpen,
+  openConversation,
+  podOf,
+  type Draft,
+  type ShutdownSituation,
+} from './draft.ts';
+import type { LivePod } from './live-pod.ts';
+import { conversationBegun } from './shutdown-events.ts';
+
+/** Takes up what the gate has stored: a pod that some conversation is about already is only marked, one that is gone is forgotten. */
+export function foldGoing(draft: Draft, s: ShutdownSituation): void {
+  const inhabitants = new Set(s.inhabitants.map(({ uid }) => uid));
+  for (const [uid, { cause }] of Object.entries(draft.shutdown.going)) {
+    const about = draft.shutdown.conversations.find(
+      ({ outcome, pods }) => outcome !== 'cancelled' && pods.some((pod) => pod.uid === uid),
+    );
+    const pod = about?.pods.find((candidate) => candidate.uid === uid);
+    if (pod !== undefined) pod.cause = strongest([pod.cause, cause]);
+    if (pod !== undefined || !inhabitants.has(uid)) forget(draft.shutdown.going, uid);
+  }
+}
+
+/** Begins the conversations that are due, the whole application's first. */
+export function beginConversations(draft: Draft, s: ShutdownSituation): void {
+  if (!s.completing) {
+    if (isLeaving(s)) beginForApplication(draft, s);
+    else beginForWorkloads(draft, s);
+  }
+  beginForGoing(draft, s);
+}
+
+/** All of it goes: its workloads, or its namespace. */
+export function isLeaving(s: Pick<ShutdownSituation, 'view' | 'asking'>): boolean {
+  if (s.view.namespaceState === 'terminating') return true;
+  return s.asking.length > 0 && s.asking.every(({ deleting, orphaning }) => deleting && !orphaning);
+}
+
+function beginForApplication(draft: Draft, s: ShutdownSituation): void {
+  const pods = leavingPods(s).filter(({ uid }) => !isSpokenFor(draft, uid));
+  if (pods.length === 0 || mustWait(draft, s)) return;
+  begin(draft, s, 'application', 'deletion', pods);
+}
+
+/** Those whose workload goes; where it has let them go (an orphaning deletion) they stay, and nobody is asked. */
+function leavingPods(s: ShutdownSituation): LivePod[] {
+  if (s.view.namespaceState === 'terminating') return [...s.inhabitants];
+  const going = new Set(
+    s.asking.filter(({ deleting, orphaning }) => deleting && !orphaning).map(({ ref }) => ref.uid),
+  );
+  return s.inhabitants.filter(({ rootUid }) => rootUid !== undefined && going.has(rootUid));
+}
+
+/** Some workloads of a group go: it is about their pods, and the others stay untouched. */
+function beginForWorkloads(draft: Draft, s: ShutdownSituation): void {
+  const pods = leavingPods(s).filter(({ uid }) => !isSpokenFor(draft, uid));
+  if (pods.length === 0 || mustWait(draft, s)) return;
+  begin(draft, s, 'pods', 'deletion', pods);
+}
+
+function beginForGoing(draft: Draft, s: ShutdownSituation): void {
+  const { going } = draft.shutdown;
+  const pods = s.inhabitants.filter(({ uid }) => going[uid] !== undefined && !isSpokenFor(draft, uid));
+  const groups = formOf(s.spec) === 'service' ? [pods] : pods.map((pod) => [pod]);
+  for (const group of groups) {
+    if (group.length === 0 || mustWait(draft, s)) continue;
+    const causes = group.map(({ uid }) => going[uid]?.cause);
+    begin(draft, s, 'pods', strongest(causes) ?? 'deletion', group);
+  }
+  foldGoing(draft, s);
+}
+
+/** Opens a conversation, unless the goodbye was said before anybody asked: then it ends as it begins. */
+export function begin(
+  draft: Draft,
+  s: ShutdownSituation,
+  scope: Conversation['scope'],
+  reason: Conversation['reason'],
+  pods: readonly LivePod[],
+  nodeSelector?: Readonly<Record<string, string>>,
+): void {
+  const causes: Readonly<Record<string, GoingPod>> = draft.shutdown.going;
+  const about = pods.slice(0, MAX_CONVERSATION_PODS).map((pod): ConversationPod => {
+    const cause = causes[pod.uid]?.cause;
+    return { ...podOf(pod), ...(cause === undefined ? {} : { cause }) };
+  });
+  const conversation = openConversation(draft, s, {
+    scope,
+    reason,
+    pods: about,
+    ...(nodeSelector === undefined ? {} : { nodeSelector: { ...nodeSelector } }),
+  });
+  if (s.completing) {
+    endConversation(draft, s, conversation, 'completed');
+    return;
+  }
+  draft.events.push(conversationBegun(conversation, s));
+  useVoluntary(draft, conversation, pods);
+  if (isConfirmed(conversation)) endConversation(draft, s, conversation, 'voluntary');
+}
+
+/** A goodbye that came by itself counts for pods that were there when it came. Used or not, it is spent. */
+function useVoluntary(draft: Draft, conversation: Conversation, pods: readonly LivePod[]): void {
+  const { shutdown, shutdownFrom = {}, ...others } = draft.signals ?? {};
+  const speaksOf = (signal: Signal | undefined, pod: LivePod): signal is Signal =>
+    signal !== undefined && pod.createdAtMs <= Date.parse(signal.receivedAt);
+  if (conversation.form === 'service') {
+    if (shutdown !== undefined && pods.every((pod) => speaksOf(shutdown, pod)))
+      conversation.confirmation = { receivedAt: shutdown.receivedAt, provenBy: shutdown.provenBy };
+    draft.signals = others;
+    return;
+  }
+  const left = { ...shutdownFrom };
+  for (const pod of pods) {
+    const signal = pod.address === undefined ? undefined : left[pod.address];
+    const entry = conversation.pods.find(({ uid }) => uid === pod.uid);
+    if (entry !== undefined && speaksOf(signal, pod))
+      entry.confirmation = { receivedAt: signal.receivedAt, provenBy: signal.provenBy };
+    if (pod.address !== undefined) forget(left, pod.address);
+  }
+  draft.signals = Object.keys(left).length > 0 ? { ...others, shutdownFrom: left } : others;
+}
+
+/** Some conversation is about the pod, or has let it go. */
+function isSpokenFor(draft: Draft, uid: string): boolean {
+  const { conversations } = draft.shutdown;
+  if (isFreeToGo(conversations, uid)) return true;
+  return conversations.some(
+    (conversation) => isOpen(conversation) && conversation.pods.some((pod) => pod.uid === uid),
+  );
+}
+
+/** A PUT to the service's token says not what it answers: one conversation after the other. */
+function mustWait(draft: Draft, s: ShutdownSituation): boolean {
+  const { conversations } = draft.shutdown;
+  if (conversations.length >= MAX_CONVERSATIONS) return true;
+  return formOf(s.spec) === 'service' && conversations.some(isOpen);
+}
+
+function strongest(causes: readonly (ShutdownCause | undefined)[]): ShutdownCause | undefined {
+  return SHUTDOWN_CAUSES.find((cause) => causes.includes(cause));
+}
+
+/** The map is a plain object of the status. */
+function forget(map: Record<string, unknown>, key: string): void {
+  // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
+  delete map[key];
+}

@@ -1,0 +1,113 @@
+import { DEFAULT_SHUTDOWN, parseShutdownService, secretName } from '../../contract/index.ts';
+import type { KubeClient, WatchClient } from '../../kube/index.ts';
+import { SECRETS, readToken, type SecretObject } from '../application-secret.ts';
+import type { Application } from '../application.ts';
+import type { CallEnd } from './conversation-calls.ts';
+import type { PlannedCall } from './draft.ts';
+import { describePod, listPods, type PodObject } from './live-pod.ts';
+import {
+  SERVICES,
+  formerTarget,
+  podTarget,
+  serviceTarget,
+  type CallTarget,
+  type NoTarget,
+  type ServiceObject,
+} from './shutdown-target.ts';
+
+/** One signed `PUT`: asks an application, or one of its pods, to shut down. */
+export interface ShutdownCall extends CallTarget {
+  /** The conversation: the same for all attempts (Standard Webhooks `webhook-id`). */
+  readonly id: string;
+  /** JSON. */
+  readonly body: string;
+  /** The bytes of the application's token, with which the call is signed. */
+  readonly key: Buffer;
+  readonly signal: AbortSignal;
+}
+
+/** Makes a call; resolves with how it ended, never rejects. Limits of time and size are its own. */
+export type ShutdownCaller = (call: ShutdownCall) => Promise<CallEnd>;
+
+export interface CallDeps {
+  readonly client: Pick<KubeClient, 'get'> & Pick<WatchClient, 'list'>;
+  readonly callShutdown: ShutdownCaller;
+  /** Where the application says goodbye. */
+  readonly confirmUrl: (namespace: string, application: string) => string;
+}
+
+/** Finds out where the application is asked, and with what token it proves who asks; then calls. Never rejects. */
+export async function callApplication(
+  app: Application,
+  call: PlannedCall,
+  deps: CallDeps,
+  signal: AbortSignal,
+): Promise<CallEnd> {
+  try {
+    const [target, key] = await Promise.all([
+      findTarget(app, call, deps, signal),
+      readKey(app, deps, signal),
+    ]);
+    if ('error' in target) return { accepted: false, error: target.error };
+    if (key === undefined) return { accepted: false, error: 'the Secret with the token is not there' };
+    const { id } = call.conversation;
+    return await deps.callShutdown({ ...target, id, body: bodyOf(app, call, deps), key, signal });
+  } catch (error) {
+    // What the API server says, or that it says nothing; no secret is in it.
+    return { accepted: false, error: error instanceof Error ? error.message : 'unknown' };
+  }
+}
+
+async function findTarget(
+  app: Application,
+  { podUid, conversation }: PlannedCall,
+  { client }: CallDeps,
+  signal: AbortSignal,
+): Promise<CallTarget | NoTarget> {
+  const { namespace, name } = app.metadata;
+  const text = app.spec.shutdown?.service ?? DEFAULT_SHUTDOWN.service;
+  const wanted = parseShutdownService(text);
+  if (wanted === undefined) return { error: `spec.shutdown.service "${text}" is no shutdown service` };
+  if (podUid !== undefined) {
+    const podName = conversation.pods.find(({ uid }) => uid === podUid)?.name ?? '';
+    const ref = { resource: { apiVersion: 'v1', plural: 'pods' }, namespace, name: podName };
+    const pod = await client.get<PodObject>(ref, { signal });
+    if (pod?.metadata.uid !== podUid) return { error: `pod ${podName} is gone` };
+    return podTarget(wanted, namespace, name, describePod(pod));
+  }
+  const ref = { resource: SERVICES, namespace, name: wanted.service ?? '' };
+  const service = await client.get<ServiceObject>(ref, { signal });
+  if (service !== undefined && service.metadata.deletionTimestamp === undefined)
+    return serviceTarget(wanted, namespace, service);
+  const pods = await listPods(client, namespace, name, false, signal);
+  return formerTarget(wanted, namespace, app.status?.shutdown?.target, pods);
+}
+
+async function readKey(
+  app: Application,
+  { client }: CallDeps,
+  signal: AbortSignal,
+): Promise<Buffer | undefined> {
+  const { namespace, name } = app.metadata;
+  const ref = { resource: SECRETS, namespace, name: secretName(name) };
+  const secret = await client.get<SecretObject>(ref, { signal });
+  const token = secret === undefined ? undefined : readToken(secret);
+  return token === undefined ? undefined : Buffer.from(token, 'base64url');
+}
+
+/** What the application is told; documented in docs/shutdown.md. Krake's services read nothing of it. */
+function bodyOf(app: Application, { conversation, attempt }: PlannedCall, { confirmUrl }: CallDeps): string {
+  const { namespace, name } = app.metadata;
+  return JSON.stringify({
+    application: name,
+    namespace,
+    reason: conversation.reason,
+    deadline: conversation.deadline,
+    conversation: conversation.id,
+    round: conversation.round,
+    attempt,
+    scope: conversation.scope,
+    pods: conversation.pods.map((pod) => ({ name: pod.name, uid: pod.uid })),
+    confirm: confirmUrl(namespace, name),
+  });
+}

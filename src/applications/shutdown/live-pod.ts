@@ -1,0 +1,94 @@
+import { LABEL_APPLICATION, WORKLOAD_KINDS } from '../../contract/index.ts';
+import type { KubeClient, KubeObject, WatchClient } from '../../kube/index.ts';
+import { knownController } from '../member.ts';
+
+export interface PodObject extends KubeObject {
+  readonly spec?: {
+    readonly containers?: readonly {
+      readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
+    }[];
+  };
+  readonly status?: { readonly phase?: string; readonly podIP?: string };
+}
+
+/** A pod of the application as the API server has it now. */
+export interface LivePod {
+  readonly uid: string;
+  readonly name: string;
+  readonly deleting: boolean;
+  /** Containers of it run, or have run: it may have something to save. */
+  readonly started: boolean;
+  /** Succeeded or failed. */
+  readonly finished: boolean;
+  readonly createdAtMs: number;
+  readonly address: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Named container ports. */
+  readonly ports: Readonly<Record<string, number>>;
+  /** UID of the workload at the top of its owners; its own for a bare pod. Only looked up where there are several workloads. */
+  readonly rootUid: string | undefined;
+}
+
+/** It has something to save and nobody can take it away any more without a goodbye. */
+export function isInhabited(pod: LivePod): boolean {
+  return pod.started && !pod.finished && !pod.deleting;
+}
+
+export function describePod(object: PodObject, rootUid?: string): LivePod {
+  const { uid = '', name = '', labels = {}, deletionTimestamp, creationTimestamp } = object.metadata;
+  const phase = object.status?.phase ?? 'Pending';
+  const named = (object.spec?.containers ?? []).flatMap(({ ports = [] }) =>
+    ports.flatMap((port) => (port.name === undefined ? [] : [[port.name, port.containerPort] as const])),
+  );
+  return {
+    uid,
+    name,
+    deleting: deletionTimestamp !== undefined,
+    started: phase !== 'Pending',
+    finished: phase === 'Succeeded' || phase === 'Failed',
+    createdAtMs: Date.parse(creationTimestamp ?? ''),
+    address: object.status?.podIP,
+    labels,
+    ports: Object.fromEntries(named),
+    rootUid,
+  };
+}
+
+/** Pods that carry the application's label. */
+export async function listPods(
+  client: Pick<KubeClient, 'get'> & Pick<WatchClient, 'list'>,
+  namespace: string,
+  application: string,
+  withRoots: boolean,
+  signal: AbortSignal,
+): Promise<LivePod[]> {
+  const labelSelector = `${LABEL_APPLICATION}=${application}`;
+  const { items } = await client.list<PodObject>(WORKLOAD_KINDS.Pod, namespace, { labelSelector, signal });
+  if (!withRoots) return items.map((object) => describePod(object));
+  const roots = new Map<string, Promise<string>>();
+  return Promise.all(
+    items.map(async (object) => describePod(object, await rootOf(client, namespace, object, roots, signal))),
+  );
+}
+
+/** A ReplicaSet's or Job's own controller is looked up once for all of their pods. */
+async function rootOf(
+  client: Pick<KubeClient, 'get'>,
+  namespace: string,
+  pod: PodObject,
+  known: Map<string, Promise<string>>,
+  signal: AbortSignal,
+): Promise<string> {
+  const owner = knownController(pod.metadata);
+  if (owner === undefined) return pod.metadata.uid ?? '';
+  let root = known.get(owner.uid);
+  if (root === undefined) {
+    const ref = { resource: WORKLOAD_KINDS[owner.kind], namespace, name: owner.name };
+    root = client.get(ref, { signal, metadataOnly: true }).then((found) => {
+      const above = found === undefined ? undefined : knownController(found.metadata);
+      return above === undefined || above.kind === 'CronJob' ? owner.uid : above.uid;
+    });
+    known.set(owner.uid, root);
+  }
+  return root;
+}

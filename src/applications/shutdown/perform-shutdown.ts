@@ -1,0 +1,120 @@
+import { ANNOTATION_REQUEST, FINALIZER_SHUTDOWN, WORKLOAD_KINDS } from '../../contract/index.ts';
+import { KubeApiError, isConflict, isNotFound, type KubeClient } from '../../kube/index.ts';
+import type { Application } from '../application.ts';
+import type { LiveWorkload } from '../live-workload.ts';
+import type { RemovablePod } from '../application-view.ts';
+
+type Client = Pick<KubeClient, 'create' | 'delete'>;
+
+/** Requests to remove pods that are under way at once. */
+const CONCURRENCY = 10;
+
+/** What became of the pods. */
+export interface Removal {
+  readonly removed: ReadonlySet<string>;
+  /** Evictions that are not allowed yet. */
+  readonly refused: ReadonlySet<string>;
+}
+
+/** Takes our finalizer off a workload as it was read; a conflict is thrown. */
+export async function releaseWorkload(
+  client: Pick<KubeClient, 'patch'>,
+  namespace: string,
+  { ref, resourceVersion, finalizers }: LiveWorkload,
+  signal: AbortSignal,
+): Promise<void> {
+  const workload = { resource: WORKLOAD_KINDS[ref.kind], namespace, name: ref.name };
+  const left = finalizers.filter((finalizer) => finalizer !== FINALIZER_SHUTDOWN);
+  // Written, not tested: an outdated one is then a conflict (409), and 422 is left for what is refused.
+  const body = [
+    { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
+    { op: 'replace', path: '/metadata/finalizers', value: left },
+  ];
+  await client.patch(workload, { type: 'json', body }, { signal });
+}
+
+/** Lets the pods come back on other nodes: adds to the node selector of the pod template. */
+export async function moveWorkload(
+  client: Pick<KubeClient, 'patch'>,
+  namespace: string,
+  { ref, resourceVersion }: LiveWorkload,
+  nodeSelector: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<void> {
+  const workload = { resource: WORKLOAD_KINDS[ref.kind], namespace, name: ref.name };
+  const body = {
+    metadata: { uid: ref.uid, resourceVersion },
+    spec: { template: { spec: { nodeSelector } } },
+  };
+  await client.patch(workload, { type: 'merge', body }, { signal });
+}
+
+/** Deletes or evicts each of the pods, by its UID. One that is gone, or is another one of that name, counts as removed. */
+export async function removePods(
+  client: Client,
+  namespace: string,
+  pods: readonly RemovablePod[],
+  signal: AbortSignal,
+): Promise<Removal> {
+  const removed = new Set<string>();
+  const refused = new Set<string>();
+  const waiting = [...pods];
+  const worker = async (): Promise<void> => {
+    for (let pod = waiting.shift(); pod !== undefined; pod = waiting.shift()) {
+      const isRemoved = await removePod(client, namespace, pod, signal);
+      (isRemoved ? removed : refused).add(pod.uid);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(CONCURRENCY, pods.length) }, worker));
+  return { removed, refused };
+}
+
+async function removePod(
+  client: Client,
+  namespace: string,
+  { name, uid, cause }: RemovablePod,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    if (cause === 'eviction') await evict(client, namespace, name, uid, signal);
+    else await client.delete({ resource: WORKLOAD_KINDS.Pod, namespace, name }, { uid, signal });
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return true;
+    // Another UID by now, or the gate has not seen yet what we have: the next look tells.
+    if (isConflict(error) || (error instanceof KubeApiError && error.status === 429)) return false;
+    throw error;
+  }
+}
+
+/** An eviction, and not a deletion, so that PodDisruptionBudgets count (policy/v1). */
+async function evict(
+  client: Client,
+  namespace: string,
+  name: string,
+  uid: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const eviction = {
+    apiVersion: 'policy/v1',
+    kind: 'Eviction',
+    metadata: { name, namespace },
+    deleteOptions: { preconditions: { uid } },
+  };
+  const resource = { apiVersion: 'v1', plural: `pods/${encodeURIComponent(name)}/eviction` };
+  await client.create(resource, namespace, eviction, { signal });
+}
+
+/** Puts our finalizer on an Application, or takes it off. */
+export function withFinalizer(app: Application, wanted: boolean): Application {
+  const others = (app.metadata.finalizers ?? []).filter((finalizer) => finalizer !== FINALIZER_SHUTDOWN);
+  const finalizers = wanted ? [...others, FINALIZER_SHUTDOWN] : others;
+  return { ...app, metadata: { ...app.metadata, finalizers } };
+}
+
+/** Without the person's request that was carried out; a newer one stays. */
+export function withoutRequest(app: Application, request: string): Application {
+  const annotations = { ...app.metadata.annotations };
+  if (annotations[ANNOTATION_REQUEST] === request) delete annotations[ANNOTATION_REQUEST];
+  return { ...app, metadata: { ...app.metadata, annotations } };
+}

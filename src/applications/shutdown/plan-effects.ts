@@ -1,0 +1,87 @@
+import { isFreeToGo, letsGo, type ConversationPod } from '../conversation.ts';
+import type { Step } from '../application-view.ts';
+import type { LiveWorkload } from '../live-workload.ts';
+import { requestOf } from './answer-request.ts';
+import type { ShutdownSituation } from './draft.ts';
+import { podRemoved } from './shutdown-events.ts';
+
+/** An eviction that a PodDisruptionBudget does not allow yet is tried again after this time. */
+export const EVICTION_RETRY_MS = 2_000;
+/** An heir shows itself within a moment; one that never does must not hold its former owner for ever. */
+const HEIRS_WAIT_MS = 30_000;
+/** So many pods are removed before the plan is looked at again. */
+const MAX_REMOVED_AT_ONCE = 100;
+
+/** What the conversations allow by now: the workload goes, the application moves, refused pods are removed. */
+export function planEffects(s: ShutdownSituation): Step | undefined {
+  return dropRequest(s) ?? releaseWorkload(s) ?? move(s) ?? removePods(s);
+}
+
+function dropRequest(s: ShutdownSituation): Step | undefined {
+  const request = requestOf(s);
+  return request !== undefined && s.status.shutdown?.handledRequest !== undefined
+    ? { do: 'drop-request', request }
+    : undefined;
+}
+
+/** A workload that is being deleted is held until none of its pods has anything left to save. */
+function releaseWorkload(s: ShutdownSituation): Step | undefined {
+  const workload = s.live.workloads.find(
+    (candidate) =>
+      candidate.held && candidate.deleting && !s.view.tried.has(candidate.ref.uid) && mayGo(s, candidate),
+  );
+  return workload && { do: 'release-workload', workload };
+}
+
+function mayGo(s: ShutdownSituation, workload: LiveWorkload): boolean {
+  if (s.completing) return true;
+  // Its dependents are still being let go; once they are, they are workloads of the application themselves.
+  if (workload.orphaning || (areHeirsUnknown(s) && s.now < workload.deletedAtMs + HEIRS_WAIT_MS))
+    return false;
+  const { conversations = [] } = s.status.shutdown ?? {};
+  const isAll = s.view.namespaceState === 'terminating';
+  const theirs = s.inhabitants.filter(({ rootUid }) => isAll || rootUid === workload.ref.uid);
+  return theirs.every(({ uid }) => isFreeToGo(conversations, uid));
+}
+
+/**
+ * An orphaning deletion leaves ReplicaSets or pods that go on as the application: the token must speak of them before their former owner
+ * goes, or they would begin anew, with a token that they don't have.
+ */
+function areHeirsUnknown(s: ShutdownSituation): boolean {
+  if (s.view.namespaceState === 'terminating') return false;
+  return s.inhabitants.some(({ rootUid }) => rootUid !== undefined && !s.bound.has(rootUid));
+}
+
+/** The template first, so that the pods come back where they are to. */
+function move(s: ShutdownSituation): Step | undefined {
+  const moving = s.status.shutdown?.conversations.find((c) => c.reason === 'requested' && letsGo(c));
+  const nodeSelector = moving?.nodeSelector ?? {};
+  const workload = s.asking.find(
+    (candidate) =>
+      !candidate.deleting &&
+      !s.view.tried.has(candidate.ref.uid) &&
+      Object.entries(nodeSelector).some(([key, value]) => candidate.nodeSelector[key] !== value),
+  );
+  return workload && { do: 'move-workload', workload, nodeSelector };
+}
+
+/** What was asked for and refused is carried out: Kubernetes' own controllers try again later and later. */
+function removePods(s: ShutdownSituation): Step | undefined {
+  const present = new Set(
+    s.pods.filter(({ uid, deleting }) => !deleting && !s.view.tried.has(uid)).map(({ uid }) => uid),
+  );
+  const pods = (s.status.shutdown?.conversations ?? [])
+    .filter(letsGo)
+    .flatMap((c) =>
+      c.pods.map((pod) => (c.reason === 'requested' ? { ...pod, cause: pod.cause ?? CAUSE_OF_MOVE } : pod)),
+    )
+    .filter((pod): pod is ConversationPod & { cause: NonNullable<ConversationPod['cause']> } => {
+      return pod.cause !== undefined && present.has(pod.uid);
+    })
+    .slice(0, MAX_REMOVED_AT_ONCE);
+  if (pods.length === 0) return undefined;
+  return { do: 'remove-pods', pods, events: pods.map((pod) => podRemoved(pod, s)) };
+}
+
+const CAUSE_OF_MOVE = 'deletion';

@@ -1,0 +1,90 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Step } from '../application-view.ts';
+import { isHolding, type Conversation, type ShutdownStatus } from '../conversation.ts';
+import { callKey } from './conversation-calls.ts';
+import { nextStatus } from '../next-status.ts';
+import type { Situation } from '../situation.ts';
+import { answerRequest, requestOf } from './answer-request.ts';
+import { beginConversations, foldGoing } from './begin-conversations.ts';
+import { carryOn, endByCompletion } from './carry-on.ts';
+import { closeConversations } from './close-conversations.ts';
+import { createDraft, withPods, type Draft, type ShutdownSituation } from './draft.ts';
+import { planEffects } from './plan-effects.ts';
+import { shutdownCondition, shutdownPhase } from './shutdown-condition.ts';
+
+/** In this order within one pass, and stored in one write: a conversation that begins is asked about in the same. */
+const RULES: readonly ((draft: Draft, s: ShutdownSituation) => void)[] = [
+  answerRequest,
+  endByCompletion,
+  foldGoing,
+  beginConversations,
+  carryOn,
+  closeConversations,
+];
+
+/**
+ * Holds what has to say goodbye first, and carries out what was held up. Pure, like all of the plan: what the conversations should be follows from
+ * what they are, the pods, the calls of this process and the time; what it says twice is the same.
+ */
+export function planShutdown(s: Situation): Step | undefined {
+  if (s.shutdown === undefined || !hasWork(s)) return undefined;
+  if (s.live.pods === undefined) return { do: 'observe-pods' };
+  const situation = withPods(s, s.shutdown, s.live.pods);
+  return store(situation) ?? planEffects(situation);
+}
+
+/** When the conversations have to be looked at again by themselves (ms since 1970). */
+export function shutdownWakeUp(s: Situation): number | undefined {
+  const times = (s.status.shutdown?.conversations ?? []).flatMap((conversation) => {
+    if (isHolding(conversation) && conversation.givenUpAt === undefined)
+      return [s.now + Math.max(0, s.remainingMs(conversation)), ...nextAttempts(conversation)];
+    return conversation.outcome === 'cancelled' ? [s.now + Math.max(0, s.remainingMs(conversation))] : [];
+  });
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+function store(s: ShutdownSituation): Step | undefined {
+  const draft = createDraft(s);
+  for (const rule of RULES) rule(draft, s);
+  const { shutdown, signals, calls, events } = draft;
+  if (isDeepStrictEqual(shutdown, s.status.shutdown) && isDeepStrictEqual(signals, s.status.signals))
+    return undefined;
+  const phase = shutdownPhase(shutdown, s);
+  const status = nextStatus(s, { shutdown, signals, ...(phase === undefined ? {} : { phase }) }, [
+    shutdownCondition(shutdown, s),
+  ]);
+  // A change that no conversation has is not worth a call.
+  return calls.length > 0 ? { do: 'ask', status, calls, events } : { do: 'write-status', status, events };
+}
+
+/** Whether there is anything for which the pods have to be read. */
+function hasWork(s: Situation): boolean {
+  const { going = {}, conversations = [], handledRequest } = s.status.shutdown ?? {};
+  return (
+    conversations.length > 0 ||
+    Object.keys(going).length > 0 ||
+    handledRequest !== undefined ||
+    requestOf(s) !== undefined ||
+    s.view.namespaceState === 'terminating' ||
+    s.asking.some(({ deleting, orphaning }) => deleting && !orphaning)
+  );
+}
+
+function nextAttempts({ ask, pods }: Conversation): number[] {
+  return [ask, ...pods.map((pod) => pod.ask)].flatMap((one) =>
+    one?.nextAttemptAt === undefined || one.acceptedAt !== undefined ? [] : [Date.parse(one.nextAttemptAt)],
+  );
+}
+
+/** The calls whose end is of interest: the latest attempt of each who is asked, until its end is stored. */
+export function wantedCalls(shutdown: ShutdownStatus | undefined): ReadonlySet<string> {
+  const keys = (shutdown?.conversations ?? []).filter(isHolding).flatMap((conversation) => {
+    const { ask, pods } = conversation;
+    const own = ask === undefined ? [] : [callKey(conversation, ask.attempts)];
+    const theirs = pods.flatMap((pod) =>
+      pod.ask === undefined ? [] : [callKey(conversation, pod.ask.attempts, pod.uid)],
+    );
+    return [...own, ...theirs];
+  });
+  return new Set(keys);
+}

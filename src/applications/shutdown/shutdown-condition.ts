@@ -1,0 +1,77 @@
+import type { Phase } from '../application.ts';
+import { isHolding, letsGo, type Ask, type Conversation, type ShutdownStatus } from '../conversation.ts';
+import type { ConditionChange } from '../next-status.ts';
+import type { Situation } from '../situation.ts';
+import { subjectOf, wayOut } from './shutdown-events.ts';
+
+/** The phase that the conversations put an application in; undefined: they say nothing of it. */
+export function shutdownPhase(
+  shutdown: ShutdownStatus | undefined,
+  s: Pick<Situation, 'asking'>,
+): Phase | undefined {
+  const conversations = shutdown?.conversations ?? [];
+  if (conversations.some(({ givenUpAt }) => givenUpAt !== undefined)) return 'Degraded';
+  if (conversations.some(isHolding)) return 'WaitingForCleaning';
+  if (conversations.some((c) => c.reason === 'requested' && letsGo(c))) return 'Migrating';
+  const isReady = conversations.some((c) => letsGo(c) && c.scope === 'application');
+  return isReady && s.asking.some(({ held, deleting }) => held && deleting) ? 'ReadyForAction' : undefined;
+}
+
+/** Who holds what, why, until when, what was tried, and the way out: enough to understand it without a log. */
+export function shutdownCondition(shutdown: ShutdownStatus, s: Situation): ConditionChange {
+  const type = 'Held';
+  const holding = shutdown.conversations.filter(isHolding);
+  const [first] = [...holding].sort((a, b) => (a.deadline < b.deadline ? -1 : 1));
+  if (first === undefined) {
+    const going = shutdown.conversations.filter(letsGo);
+    const [last] = going.slice(-1);
+    return last === undefined
+      ? { type, status: 'False', reason: 'NotHeld', message: 'nothing waits for a goodbye' }
+      : {
+          type,
+          status: 'False',
+          reason: REASONS[last.outcome ?? 'confirmed'],
+          message: `${subjectOf(last, s)} may go`,
+        };
+  }
+  const more = holding.length > 1 ? `; ${holding.length - 1} more conversations` : '';
+  if (first.givenUpAt !== undefined) {
+    const message = `krake-hooks holds ${subjectOf(first, s)} (${first.reason}): no goodbye came in ${first.round} rounds, the last until ${first.deadline}; decide with ${wayOut(s, ['retry', 'release'])}${more}`;
+    return { type, status: 'True', reason: 'GivenUp', message };
+  }
+  const message =
+    `krake-hooks holds ${subjectOf(first, s)} (${first.reason}) until it has said goodbye, at the latest until ${first.deadline}` +
+    ` (round ${first.round}; then ${afterDeadline(first, s)}): ${asks(first)}; way out: ${wayOut(s, ['release'])}${more}`;
+  return { type, status: 'True', reason: 'AwaitingGoodbye', message };
+}
+
+const REASONS = {
+  confirmed: 'Confirmed',
+  voluntary: 'Confirmed',
+  completed: 'Completed',
+  released: 'Released',
+  'timed-out': 'TimedOut',
+  'pods-gone': 'PodsGone',
+  cancelled: 'Cancelled',
+} as const;
+
+function afterDeadline(c: Conversation, { shutdown }: Situation): string {
+  if (shutdown !== undefined && c.round <= shutdown.retries) return 'it is asked again';
+  return shutdown?.failure === 'give-up' ? 'a person has to decide' : 'it goes without';
+}
+
+function asks(c: Conversation): string {
+  if (c.form === 'service') return `the shutdown service was ${describe(c.ask)}`;
+  const confirmed = c.pods.filter(({ confirmation }) => confirmation !== undefined).length;
+  const waiting = c.pods.find(({ confirmation }) => confirmation === undefined);
+  const one = waiting === undefined ? '' : `; pod ${waiting.name} was ${describe(waiting.ask)}`;
+  return `${confirmed} of ${c.needed} goodbyes have come${one}`;
+}
+
+function describe(ask: Ask | undefined): string {
+  if (ask === undefined) return 'not asked yet';
+  if (ask.acceptedAt !== undefined) return `asked at ${ask.acceptedAt} (attempt ${ask.attempts})`;
+  if (ask.nextAttemptAt === undefined)
+    return `called at ${ask.attemptedAt} (attempt ${ask.attempts}), which has not ended`;
+  return `not reached (attempt ${ask.attempts}: ${ask.lastError ?? 'no answer'}), next try at ${ask.nextAttemptAt}`;
+}

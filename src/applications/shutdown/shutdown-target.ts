@@ -1,0 +1,118 @@
+import type { ShutdownService } from '../../contract/index.ts';
+import type { KubeObject } from '../../kube/index.ts';
+import type { ShutdownTarget } from '../conversation.ts';
+import { isInhabited, type LivePod } from './live-pod.ts';
+
+export const SERVICES = { apiVersion: 'v1', plural: 'services' } as const;
+
+export interface ServiceObject extends KubeObject {
+  readonly spec?: {
+    readonly type?: string;
+    readonly clusterIP?: string;
+    readonly selector?: Readonly<Record<string, string>>;
+    readonly ports?: readonly {
+      readonly name?: string;
+      readonly port: number;
+      readonly targetPort?: number | string;
+      readonly protocol?: string;
+    }[];
+  };
+}
+
+/** Where a call goes. */
+export interface CallTarget {
+  readonly url: string;
+  /** Connected to without asking DNS; undefined: the name of the URL is resolved. */
+  readonly connectTo: { readonly address: string; readonly port: number } | undefined;
+}
+
+/** Why there is nowhere to call, in words. */
+export interface NoTarget {
+  readonly error: string;
+}
+
+/** By the Service's cluster address, or its name where it has none (headless, ExternalName). */
+export function serviceTarget(
+  wanted: ShutdownService,
+  namespace: string,
+  service: ServiceObject,
+): CallTarget | NoTarget {
+  const name = wanted.service ?? '';
+  const port = portOf(wanted, service);
+  if (port === undefined) {
+    const which = wanted.port === undefined ? 'no TCP port' : `no port ${wanted.port}`;
+    return { error: `the Service ${name} has ${which}` };
+  }
+  const { clusterIP = '' } = service.spec ?? {};
+  const isHeadless = clusterIP === '' || clusterIP === 'None';
+  const number = isHeadless && typeof port.targetPort === 'number' ? port.targetPort : port.port;
+  return {
+    url: urlOf(wanted, `${name}.${namespace}.svc`, number),
+    connectTo: isHeadless ? undefined : { address: clusterIP, port: number },
+  };
+}
+
+/** The pods that a Service led to: it goes before them when their namespace is deleted. */
+export function formerTarget(
+  wanted: ShutdownService,
+  namespace: string,
+  former: ShutdownTarget | undefined,
+  pods: readonly LivePod[],
+): CallTarget | NoTarget {
+  const name = wanted.service ?? '';
+  const missing = { error: `there is no Service ${name} in the namespace` };
+  if (former === undefined || former.service !== name) return missing;
+  const pod = pods.find(
+    (candidate) =>
+      isInhabited(candidate) &&
+      candidate.address !== undefined &&
+      Object.entries(former.selector).every(([key, value]) => candidate.labels[key] === value),
+  );
+  const port = /^\d+$/.test(former.targetPort) ? Number(former.targetPort) : pod?.ports[former.targetPort];
+  if (pod?.address === undefined || port === undefined) return missing;
+  return {
+    url: urlOf(wanted, `${name}.${namespace}.svc`, former.port),
+    connectTo: { address: pod.address, port },
+  };
+}
+
+/** A pod itself. For https its certificate has to be valid for `APPLICATION.NAMESPACE.pod`. */
+export function podTarget(
+  wanted: ShutdownService,
+  namespace: string,
+  application: string,
+  pod: LivePod,
+): CallTarget | NoTarget {
+  if (pod.address === undefined) return { error: `pod ${pod.name} has no IP address` };
+  const port = typeof wanted.port === 'number' ? wanted.port : pod.ports[wanted.port ?? ''];
+  if (port === undefined)
+    return { error: `pod ${pod.name} has no container port named ${wanted.port ?? ''}` };
+  return {
+    url: urlOf(wanted, `${application}.${namespace}.pod`, port),
+    connectTo: { address: pod.address, port },
+  };
+}
+
+/** What is remembered of a Service for the time after it; undefined: nothing that would lead to pods. */
+export function rememberTarget(wanted: ShutdownService, service: ServiceObject): ShutdownTarget | undefined {
+  const port = portOf(wanted, service);
+  const { selector = {} } = service.spec ?? {};
+  if (wanted.service === undefined || port === undefined || Object.keys(selector).length === 0)
+    return undefined;
+  return {
+    service: wanted.service,
+    port: port.port,
+    targetPort: String(port.targetPort ?? port.port),
+    selector,
+  };
+}
+
+function portOf({ port }: ShutdownService, { spec }: ServiceObject) {
+  const ports = (spec?.ports ?? []).filter(({ protocol }) => protocol === undefined || protocol === 'TCP');
+  if (port === undefined) return ports[0];
+  return ports.find((candidate) => candidate.port === port || candidate.name === port);
+}
+
+function urlOf({ scheme, path }: ShutdownService, host: string, port: number): string {
+  return `${scheme}://${host}:${port}${path}`;
+}
