@@ -12,7 +12,9 @@ import type {
   Resource,
 } from './kube-client.ts';
 import { createKubeconfigSource } from './kubeconfig-credentials.ts';
-import { collectionPath, objectPath, withQuery, type Query } from './resource-path.ts';
+import { patchTogether } from './patch-together.ts';
+import { buildPatch, limits, writeQuery } from './patch-request.ts';
+import { collectionPath, objectPath, withQuery } from './resource-path.ts';
 import { createRestClient, type RestClient } from './rest-client.ts';
 import {
   createServiceAccountSource,
@@ -43,12 +45,6 @@ const PARTIAL_METADATA = 'g=meta.k8s.io;v=v1';
 const ACCEPT_METADATA = `application/json;as=PartialObjectMetadata;${PARTIAL_METADATA}`;
 const ACCEPT_METADATA_LIST = `application/json;as=PartialObjectMetadataList;${PARTIAL_METADATA}`;
 
-const PATCH_CONTENT_TYPES = {
-  merge: 'application/merge-patch+json',
-  json: 'application/json-patch+json',
-  apply: 'application/apply-patch+yaml', // JSON is YAML
-} as const;
-
 /**
  * A client of the Kubernetes API over HTTP/1.1 keep-alive connections. Reads credentials with the first request and again every minute, and at
  * once after a 401. Nothing is tried again by itself except after such a 401, and a GET whose idle connection turned out to be closed.
@@ -62,6 +58,7 @@ export function createKubeClient(options: KubeClientOptions): FullKubeClient {
   return {
     ...objectMethods(rest),
     ...watchMethods(rest),
+    patchTogether: (patches, request = {}) => patchTogether(rest, patches, request),
     getRaw: (path, request = {}) => rest.send({ method: 'GET', path, ...limits(request) }),
     close: () => rest.close(),
   };
@@ -103,16 +100,7 @@ function objectMethods(rest: RestClient): ObjectMethods {
       return (await rest.send({ method: 'PUT', path, body, ...limits(request) })) as T;
     },
     patch: async <T extends KubeObject>(ref: ObjectRef, patch: Patch, request: RequestOptions = {}) => {
-      const apply = patch.type === 'apply' ? { fieldManager: patch.fieldManager, force: true } : {};
-      const path = withQuery(objectPath(ref), { ...writeQuery(request), ...apply });
-      const contentType = PATCH_CONTENT_TYPES[patch.type];
-      return (await rest.send({
-        method: 'PATCH',
-        path,
-        contentType,
-        body: patch.body,
-        ...limits(request),
-      })) as T;
+      return (await rest.send(buildPatch(ref, patch, request))) as T;
     },
     delete: async (ref: ObjectRef, request: DeleteOptions) => {
       const { uid, resourceVersion, propagationPolicy } = request;
@@ -171,19 +159,6 @@ function watchMethods(rest: RestClient): Pick<FullKubeClient, 'list' | 'watch'> 
       return readWatchEvents(response, request.idleTimeoutMs, asked);
     },
   };
-}
-
-function limits({ signal, timeoutMs, urgent, onWarning }: RequestOptions) {
-  return {
-    ...(signal === undefined ? {} : { signal }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(urgent === undefined ? {} : { urgent }),
-    ...(onWarning === undefined ? {} : { onWarning }),
-  };
-}
-
-function writeQuery({ dryRun, fieldManager }: RequestOptions): Query {
-  return { dryRun: dryRun === true ? 'All' : undefined, fieldManager };
 }
 
 async function unlessNotFound(answer: Promise<unknown>): Promise<unknown> {

@@ -13,6 +13,11 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
   /** Until the answer begins, or for `readAnswer` until it is whole. */
   readonly timeoutMs: number;
+  /**
+   * The body is sent only when this resolves. It is called once the server has asked for the body (`Expect: 100-continue`), which the API server
+   * does after it has authenticated and authorised the request.
+   */
+  readonly beforeBody?: (() => Promise<void>) | undefined;
 }
 
 export interface HttpAnswer {
@@ -23,6 +28,8 @@ export interface HttpAnswer {
 
 /** A GET that met a connection which the server was just closing is sent again, so often at most. */
 const MAX_STALE_CONNECTIONS = 3;
+/** A proxy may keep the `100 Continue` to itself; then the body is sent all the same (RFC 9110, 10.1.1). */
+const LONGEST_WAIT_FOR_CONTINUE_MS = 2_000;
 
 /** Sends and resolves with the whole answer, whatever its status. Rejects with a KubeUnreachableError. */
 export async function readAnswer(
@@ -109,6 +116,7 @@ function sendOnce(
         ...headers,
         ...request.headers,
         ...(request.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(request.body)) }),
+        ...(request.beforeBody === undefined ? {} : { expect: '100-continue' }),
       },
     });
     const abort = () => outgoing.destroy(asError(signal.reason));
@@ -120,7 +128,24 @@ function sendOnce(
       reject(stale ? new StaleConnectionError(error.message, { cause: error }) : error);
     });
     if (signal.aborted) abort();
-    outgoing.end(request.body);
+    const { beforeBody, body } = request;
+    if (beforeBody === undefined) {
+      outgoing.end(body);
+      return;
+    }
+    const proceed = () => {
+      clearTimeout(timer);
+      outgoing.off('continue', proceed);
+      void beforeBody().then(
+        () => outgoing.end(body),
+        (error: unknown) => outgoing.destroy(asError(error)),
+      );
+    };
+    const timer = setTimeout(proceed, LONGEST_WAIT_FOR_CONTINUE_MS);
+    outgoing.once('continue', proceed);
+    outgoing.once('response', () => clearTimeout(timer));
+    outgoing.once('close', () => clearTimeout(timer));
+    outgoing.flushHeaders();
   });
 }
 

@@ -149,8 +149,23 @@ export interface WatchClient {
   ): Promise<AsyncIterable<WatchEvent<T>>>;
 }
 
+/** One of several patches that are made together. */
+export interface JointPatch {
+  readonly ref: ObjectRef;
+  readonly patch: Patch;
+}
+
 /** What `createKubeClient` gives. */
 export interface FullKubeClient extends KubeClient, WatchClient {
+  /**
+   * Patches several objects such that none is carried out before the API server has authorised all of them (and none at all if it refuses one):
+   * for a client that takes its own rights away, which one patch after the other could not do, nor several at once for certain. One outcome
+   * each, in order. Behind a proxy that answers `Expect: 100-continue` by itself, or never, they are merely sent at once.
+   */
+  patchTogether(
+    patches: readonly JointPatch[],
+    options?: RequestOptions,
+  ): Promise<PromiseSettledResult<KubeObject>[]>;
   /** The parsed answer of a GET on an absolute path, for example `/version`. */
   getRaw(path: string, options?: RequestOptions): Promise<unknown>;
   /** Closes idle connections; requests under way end by themselves. */

@@ -15,6 +15,8 @@ export interface RestRequest extends Pick<RequestOptions, 'signal' | 'timeoutMs'
   readonly accept?: string;
   readonly contentType?: string;
   readonly body?: unknown;
+  /** See HttpRequest. */
+  readonly beforeBody?: () => Promise<void>;
 }
 
 /** Requests with credentials, time limit and rate limit; answers that are no success become errors. */
@@ -62,6 +64,7 @@ export function createRestClient(
     body,
     signal,
     timeoutMs,
+    beforeBody,
   }: RestRequest): HttpRequest => ({
     method,
     path,
@@ -73,6 +76,7 @@ export function createRestClient(
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     signal,
     timeoutMs: timeoutMs ?? options.requestTimeoutMs,
+    beforeBody,
   });
 
   // A 401 may only mean that a token has been replaced: read it anew and ask once more. Nothing was carried out, so this is safe for every verb.
