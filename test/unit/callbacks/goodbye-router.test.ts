@@ -1,0 +1,110 @@
+import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { createListeners } from '../http/listener-setting.ts';
+import { sha256, startRouter, TOKEN, WEB, type RouterSetting } from './router-setting.ts';
+
+const listeners = createListeners();
+let setting: RouterSetting;
+beforeEach(async () => {
+  setting = await startRouter(listeners);
+});
+afterAll(() => listeners.stopAll());
+
+const shutdown = `${WEB}/shutdown`;
+
+describe('a goodbye', () => {
+  it('takes pod, conversation and address along', async () => {
+    const body = { token: TOKEN, pod: 'web-0', conversation: 'web-1', reason: ['ignored'] };
+    const response = await setting.put(shutdown, body);
+    expect([response.status, await response.json()]).toEqual([
+      200,
+      { namespace: 'shop', application: 'web', hook: 'shutdown', receivedAt: '2030-01-01T00:00:00.000Z' },
+    ]);
+    expect(setting.goodbyes).toMatchObject([
+      {
+        namespace: 'shop',
+        name: 'web',
+        application: { uid: 'uid-web', tokenSha256: sha256(TOKEN) },
+        sender: { pod: 'web-0', conversation: 'web-1', address: '127.0.0.1' },
+        receivedAt: '2030-01-01T00:00:00.000Z',
+      },
+    ]);
+    expect(setting.stored).toEqual([]);
+  });
+
+  it('is answered with what it confirmed', async () => {
+    setting.answerGoodbye = () =>
+      Promise.resolve({ kind: 'stored', receivedAt: 't', already: true, conversation: 'c', pod: 'p' });
+    const response = await setting.put(shutdown, { token: TOKEN });
+    expect(await response.text()).toBe(
+      '{"namespace":"shop","application":"web","hook":"shutdown","receivedAt":"t","conversation":"c","pod":"p"}',
+    );
+    expect(setting.metrics.answers).toEqual([{ hook: 'shutdown', status: 200, reason: 'already-stored' }]);
+    expect(setting.metrics.stores).toEqual(['already-stored']);
+  });
+
+  it.each([
+    ['pod', 7],
+    ['pod', ''],
+    ['pod', null],
+    ['conversation', ['c']],
+    ['conversation', ''],
+  ])('with %s %p is 400 and names the field; complete has no such field', async (name, value) => {
+    const refused = await setting.put(shutdown, { token: TOKEN, [name]: value });
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({
+      reason: 'wrong-field',
+      detail: expect.stringContaining(`"${name}"`),
+    });
+    expect((await setting.put(`${WEB}/complete`, { token: TOKEN, [name]: value })).status).toBe(200);
+  });
+
+  it.each([
+    ['pod-unknown', '"pod"'],
+    ['conversation-over', '"conversation"'],
+    ['shutdown-cancelled', 'cancelled'],
+    ['too-many-goodbyes', 'room'],
+  ] as const)('%s is 409 and says what to do', async (reason, text) => {
+    setting.answerGoodbye = () => Promise.resolve({ kind: 'refused', reason });
+    const response = await setting.put(shutdown, { token: TOKEN });
+    expect(response.status).toBe(409);
+    expect(await response.json()).toMatchObject({ reason, detail: expect.stringContaining(text) });
+    expect(setting.metrics.answers).toEqual([{ hook: 'shutdown', status: 409, reason }]);
+    expect(setting.logger.lines.at(-1)?.fields).toMatchObject({ reason, uid: 'uid-web' });
+  });
+
+  it('unproven is 401 and stores nothing', async () => {
+    const response = await setting.put(shutdown, { token: 'wrong', pod: 'web-0' });
+    expect(response.status).toBe(401);
+    expect(setting.goodbyes).toEqual([]);
+  });
+
+  it('of who is asked is never too many; of others it is', async () => {
+    const limited = await startRouter(listeners, { ratePerApplicationPerSecond: 1, rateBurst: 1 });
+    const statuses = async (count: number) => {
+      const answers = [];
+      for (let i = 0; i < count; i++) answers.push((await limited.put(shutdown, { token: TOKEN })).status);
+      return [200, 429].map((status) => answers.filter((answer) => answer === status).length);
+    };
+    const conversation = {
+      id: 'c',
+      form: 'service' as const,
+      deadline: '2031-01-01T00:00:00Z',
+      outcome: undefined,
+      endedAt: undefined,
+      confirmedAt: undefined,
+      pods: [],
+    };
+    const asked = {
+      form: 'service' as const,
+      sequence: 1,
+      conversations: [conversation],
+      volunteered: undefined,
+    };
+    limited.setWeb({ shutdown: asked });
+    expect(await statuses(100)).toEqual([100, 0]);
+    limited.setWeb({});
+    const [accepted, refused] = await statuses(30);
+    expect([9, 10]).toContain(accepted);
+    expect(refused).toBeGreaterThanOrEqual(20);
+  });
+});
