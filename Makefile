@@ -15,9 +15,11 @@ node_modules/.installed: package.json package-lock.json
 .PHONY: setup
 setup: node_modules/.installed ## install the npm packages, the pinned Node among them
 
-.PHONY: demo
+.PHONY: demo demo-shutdown
 demo: setup ## all set-up, then the whole story on a real Kubernetes, step by step
 	@node test/demo/demo.ts
+demo-shutdown: setup ## the same for a stateful application: however it is removed, its state is saved first
+	@node test/demo/demo-shutdown.ts
 
 .PHONY: test
 test: setup ## every suite: lint, types, unit, integration, end to end, leaks

@@ -14,7 +14,7 @@ onNode('before a namespace is deleted its applications are asked to shut down', 
       'ns-named',
       { service: 'keeper', annotations: { 'shutdown-service': 'keeper:shutdown/bye' } },
     ],
-    ['pod form', 'ns-pod', { replicas: 2, annotations: { 'shutdown-service': 'pod:8080' } }, 2],
+    ['pod form', 'ns-pod', { replicas: 2, annotations: { 'shutdown-service': 'pod:8080' } }],
     [
       'StatefulSet in the pod form',
       'ns-set',
