@@ -4,6 +4,7 @@ import type { CallbackMetrics } from '../callbacks/index.ts';
 import type { ListenerMetrics } from '../http/index.ts';
 import type { ReflectorMetrics, WorkQueueMetrics } from '../kube/index.ts';
 import type { Metrics } from '../observability/index.ts';
+import type { OutboundMetrics } from '../outbound/index.ts';
 
 // Each area declares what it wants to have counted; here that meets the table of metrics.
 
@@ -34,6 +35,19 @@ export function callbackMetrics(metrics: Metrics): CallbackMetrics {
       metrics.observe('krake_hooks_callback_seconds', { hook, code: String(status) }, seconds);
     },
     stored: (outcome, seconds) => metrics.observe('krake_hooks_callback_store_seconds', { outcome }, seconds),
+  };
+}
+
+export function outboundMetrics(metrics: Metrics): OutboundMetrics {
+  return {
+    called(purpose, outcome, seconds) {
+      metrics.count('krake_hooks_outbound_calls_total', { purpose, outcome });
+      metrics.observe('krake_hooks_outbound_seconds', { purpose, outcome }, seconds);
+    },
+    load(active, waiting) {
+      metrics.set('krake_hooks_outbound_active_calls', {}, active);
+      metrics.set('krake_hooks_outbound_waiting_calls', {}, waiting);
+    },
   };
 }
 

@@ -49,6 +49,27 @@ export const METRICS = {
     labels: ['outcome'],
     buckets: SECONDS,
   },
+  krake_hooks_outbound_calls_total: {
+    type: 'counter',
+    help: 'Calls to shutdown services and webhooks, by the class of the answer or why there was none.',
+    labels: ['purpose', 'outcome'],
+  },
+  krake_hooks_outbound_seconds: {
+    type: 'histogram',
+    help: 'Time of such a call from its turn to its end.',
+    labels: ['purpose', 'outcome'],
+    buckets: [0.0025, 0.01, 0.025, 0.1, 0.25, 1, 2.5, 10, 30, 60],
+  },
+  krake_hooks_outbound_active_calls: {
+    type: 'gauge',
+    help: 'Calls under way.',
+    labels: [],
+  },
+  krake_hooks_outbound_waiting_calls: {
+    type: 'gauge',
+    help: 'Calls that wait for their turn (outbound.maxConcurrentCalls).',
+    labels: [],
+  },
   krake_hooks_applications: {
     type: 'gauge',
     help: 'Applications by phase, on the leader.',

@@ -1,0 +1,35 @@
+import { inClusterUrl, type Config } from '../config/index.ts';
+import { createHostResolver, createOutboundCaller, type OutboundCaller } from '../outbound/index.ts';
+import { createApiServerAddresses } from './api-server-addresses.ts';
+import { outboundMetrics } from './area-metrics.ts';
+import type { Shared } from './shared.ts';
+import { VERSION } from './version.ts';
+
+/**
+ * The caller for shutdown services and webhooks. The part that makes one closes it when it stops.
+ *
+ * @throws Error that names the network of the configuration which cannot be read
+ */
+export function createOutbound(
+  { client, logger, metrics }: Pick<Shared, 'client' | 'logger' | 'metrics'>,
+  outbound: Config['outbound'],
+): OutboundCaller {
+  const monotonic = (): number => performance.now();
+  const log = logger.child({ part: 'outbound' });
+  return createOutboundCaller(
+    {
+      resolveHost: createHostResolver(),
+      apiServers: createApiServerAddresses({ client, logger: log, monotonic }, inClusterUrl()),
+      metrics: outboundMetrics(metrics),
+      logger: log,
+      monotonic,
+    },
+    {
+      allowCidrs: outbound.allowCidrs,
+      denyCidrs: outbound.denyCidrs,
+      caFile: outbound.caFile,
+      maxConcurrentCalls: outbound.maxConcurrentCalls,
+      userAgent: `krake-hooks/${VERSION}`,
+    },
+  );
+}
