@@ -8,4 +8,6 @@ export {
 export * from './application.ts';
 export * from './conversation.ts';
 export { hasEnded, hasStarted, type PodProgress } from './pod-progress.ts';
+export type { ShutdownCall, ShutdownCaller } from './shutdown/call-application.ts';
+export type { CallEnd } from './shutdown/conversation-calls.ts';
 export type { ControllerMetrics, TrustSource } from './controller-deps.ts';

@@ -7,8 +7,9 @@ import {
   type Application,
   type ApplicationController,
   type ApplicationControllerOptions,
+  type ShutdownCaller,
 } from '../../src/applications/index.ts';
-import { WORKLOAD_KINDS, secretName, type WorkloadKind } from '../../src/contract/index.ts';
+import { WORKLOAD_KINDS, callbackUrl, secretName, type WorkloadKind } from '../../src/contract/index.ts';
 import {
   createEventRecorder,
   createKubeClient,
@@ -42,6 +43,8 @@ export interface Replica {
 export interface ReplicaOptions extends Partial<ApplicationControllerOptions> {
   readonly client?: FullKubeClient;
   readonly bundle?: Bundle;
+  /** Default: every call is accepted. */
+  readonly callShutdown?: ShutdownCaller;
 }
 
 /** A CA bundle that a test may replace. */
@@ -209,6 +212,9 @@ async function startReplica(client: FullKubeClient, options: ReplicaOptions): Pr
       metrics: { action: (action) => void actions.push(action), signalToAction: () => undefined },
       now: Date.now,
       randomBytes,
+      callShutdown: options.callShutdown ?? (() => Promise.resolve({ accepted: true })),
+      confirmUrl: (namespace, application) =>
+        callbackUrl('https://callbacks.test', namespace, application, 'shutdown'),
       stampPatch: (object) => stampPatch(object, settings),
     },
     {

@@ -49,6 +49,8 @@ describe('describeSecret', () => {
       resourceVersion: '3',
       tokenSha256: sha256('canary'),
       inOrder: true,
+      deleting: false,
+      held: false,
     });
     expect(JSON.stringify(state)).not.toContain('canary');
   });

@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { planApplication } from '../../../src/applications/plan-application.ts';
 import type { ApplicationView, Step } from '../../../src/applications/application-view.ts';
+import { DEFAULT_SHUTDOWN } from '../../../src/contract/index.ts';
 import {
   APPLICATION,
   NAMESPACE,
+  timeOf,
   TTL_MS,
   addPod,
   addWorkload,
@@ -256,7 +258,7 @@ describe('planApplication', () => {
   it('reports a Job that admission did not see', () => {
     const { world, workload } = running({ kind: 'Job' });
     const view = viewOf(world, workload, { injected: false });
-    const step = planApplication(view, { now: world.now, finishedTtlMs: TTL_MS });
+    const step = planApplication(view, timeOf(world));
     expect(step).toMatchObject({ do: 'write-status', status: { phase: 'Degraded' } });
     expect(reasons([step])).toEqual(['NotInjected']);
   });
@@ -264,7 +266,7 @@ describe('planApplication', () => {
   it('reports pods that were there before the hooks, with an Event once a rollout should be over', () => {
     const { world, workload } = running();
     const look = () =>
-      planApplication(viewOf(world, workload, { replicas: 3 }), { now: world.now, finishedTtlMs: TTL_MS });
+      planApplication(viewOf(world, workload, { replicas: 3 }), timeOf(world));
     const found = look();
     expect(found).toMatchObject({ do: 'write-status' });
     if (found.do === 'write-status' && world.app) world.app = { ...world.app, status: found.status };
@@ -289,6 +291,7 @@ function viewOf(
     ...cacheOf(world),
     application: world.app,
     tried: new Set(),
+    calls: new Map(),
     caBundleSha256: world.app?.status?.caBundleSha256 ?? '',
     live: {
       secret: {
@@ -297,13 +300,27 @@ function viewOf(
         resourceVersion: '1',
         tokenSha256: world.secret?.tokenSha256,
         inOrder: true,
+        deleting: false,
+        held: false,
       },
+      pods: undefined,
+      target: undefined,
       workloads: [
         {
           ref: { apiVersion: kind === 'Job' ? 'batch/v1' : 'apps/v1', kind, name, uid },
           resourceVersion: '1',
           deleting: false,
-          asked: { hooks: ['complete'], completeAction: action, from: 'workload' },
+          deletedAtMs: 0,
+          held: false,
+          orphaning: false,
+          finalizers: [],
+          nodeSelector: {},
+          asked: {
+            hooks: ['complete'],
+            completeAction: action,
+            shutdown: DEFAULT_SHUTDOWN,
+            from: 'workload',
+          },
           claimed: false,
           isPart: false,
           ownLabel: undefined,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { DEFAULT_SHUTDOWN } from '../../../src/contract/index.ts';
 import { createApplicationIndex } from '../../../src/applications/application-index.ts';
 import { isSettled, summarizeApplication } from '../../../src/applications/application-summary.ts';
 import type { Application, ApplicationStatus } from '../../../src/applications/application.ts';
@@ -38,6 +39,8 @@ describe('projectMember', () => {
       hooks: 'complete',
       containers: undefined,
       completeAction: 'delete',
+      shutdown: DEFAULT_SHUTDOWN,
+      held: false,
       generation: 2,
       deleting: false,
       claimed: false,

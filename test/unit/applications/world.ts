@@ -6,8 +6,9 @@ import type { ApplicationView, Step } from '../../../src/applications/applicatio
 import type { Application, ApplicationKind } from '../../../src/applications/application.ts';
 import type { LabelledPod } from '../../../src/applications/labelled-pod.ts';
 import type { LiveWorkload } from '../../../src/applications/live-workload.ts';
+import type { PlanTime } from '../../../src/applications/situation.ts';
 import type { Member } from '../../../src/applications/member.ts';
-import { WORKLOAD_KINDS, type CompleteAction, type Hook } from '../../../src/contract/index.ts';
+import { DEFAULT_SHUTDOWN, WORKLOAD_KINDS, type CompleteAction, type Hook } from '../../../src/contract/index.ts';
 
 export const APPLICATION = 'deployment-web';
 export const NAMESPACE = 'shop';
@@ -145,10 +146,11 @@ export function reconcile(world: World, options: RunOptions = {}): Step[] {
     live: undefined,
     tried: new Set(),
     caBundleSha256: sha256('bundle'),
+    calls: new Map(),
   };
   for (let count = 0; count < 60; count++) {
     if (count === options.crashAfter) return steps;
-    const step = planApplication(view, { now: world.now, finishedTtlMs: TTL_MS });
+    const step = planApplication(view, timeOf(world));
     steps.push(step);
     if (step.do === 'rest') return steps;
     const crashes = options.inToken === true && step.do === 'issue-token';
@@ -168,7 +170,19 @@ export function reconcile(world: World, options: RunOptions = {}): Step[] {
   throw new Error(`never rests: ${steps.map((step) => step.do).join(', ')}`);
 }
 
-type Performed = Exclude<Step['do'], 'claim' | 'release' | 'observe' | 'rest'>;
+type Performed = Exclude<
+  Step['do'],
+  'claim' | 'release' | 'observe' | 'rest' | ConversationStep
+>;
+type ConversationStep =
+  | 'observe-pods'
+  | 'ask'
+  | 'release-workload'
+  | 'move-workload'
+  | 'remove-pods'
+  | 'set-finalizer'
+  | 'release-secret'
+  | 'drop-request';
 type Perform = {
   readonly [D in Performed]: (world: World, step: Extract<Step, { do: D }>, crashes: boolean) => void;
 };
@@ -211,6 +225,11 @@ const PERFORM: Perform = {
     world.pods = world.pods.filter((pod) => pod.workload !== ref.uid);
   },
 };
+
+/** Deadlines by the world's own clock. */
+export function timeOf({ now }: Pick<World, 'now'>): PlanTime {
+  return { now, finishedTtlMs: TTL_MS, remainingMs: ({ deadline }) => Date.parse(deadline) - now };
+}
 
 function perform(world: World, step: Step, crashes: boolean): void {
   if (!(step.do in PERFORM)) return;
@@ -256,6 +275,8 @@ function memberOf(workload: Workload): Member {
     hooks: workload.hooks.join(','),
     containers: undefined,
     completeAction: workload.action,
+    shutdown: DEFAULT_SHUTDOWN,
+    held: false,
     generation: 1,
     deleting: workload.deleting,
     claimed: false,
@@ -277,7 +298,9 @@ function observe(world: World): NonNullable<ApplicationView['live']> {
         ? { state: 'absent' }
         : secret.foreign
           ? { state: 'foreign' }
-          : { state: 'ours', uid: 's', resourceVersion: '1', ...secret },
+          : { state: 'ours', uid: 's', resourceVersion: '1', deleting: false, held: false, ...secret },
+    pods: undefined,
+    target: undefined,
   };
 }
 
@@ -288,7 +311,15 @@ export function liveOf(workload: Workload): LiveWorkload {
     ref: { apiVersion: WORKLOAD_KINDS[kind].apiVersion, kind, name, uid },
     resourceVersion: '1',
     deleting: workload.deleting,
-    asked: hooks.length === 0 ? undefined : { hooks, completeAction: action, from: 'workload' },
+    deletedAtMs: 0,
+    held: false,
+    orphaning: false,
+    finalizers: [],
+    nodeSelector: {},
+    asked:
+      hooks.length === 0
+        ? undefined
+        : { hooks, completeAction: action, shutdown: DEFAULT_SHUTDOWN, from: 'workload' },
     claimed: false,
     isPart: false,
     ownLabel: undefined,
