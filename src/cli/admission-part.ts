@@ -3,11 +3,12 @@ import { createHttpsListener } from '../http/index.ts';
 import { createCaBundleKeeper, createServingCheck, readCaBundles, servingNames } from '../pki/index.ts';
 import { admissionMetrics, listenerMetrics } from './area-metrics.ts';
 import type { Part, Shared } from './shared.ts';
+import { admissionWebhooks } from './webhook-configurations.ts';
 
 /** The webhook listener: the pure handler, the listener, the caBundle, and the check that the API server can verify what is served. */
 export function admissionPart({ config, client, logger, metrics, events, pki }: Shared): Part {
   const { admission, namespace } = config;
-  const webhookConfigurationName = admission.mutatingWebhookConfiguration;
+  const webhookConfiguration = admissionWebhooks(config);
   const names = servingNames({
     serviceName: admission.serviceName,
     namespace,
@@ -29,10 +30,10 @@ export function admissionPart({ config, client, logger, metrics, events, pki }: 
   });
   const keeper = createCaBundleKeeper(
     { client, trustBundle: pki.trustBundle, logger, events },
-    { webhookConfigurationName },
+    { webhookConfiguration },
   );
   const serving = createServingCheck(
-    { logger, caBundles: () => readCaBundles(client, webhookConfigurationName) },
+    { logger, caBundles: () => readCaBundles(client, webhookConfiguration) },
     {
       listener: 'admission',
       host: admission.host,

@@ -1,6 +1,7 @@
 import type { AdmissionMetrics } from '../admission/index.ts';
 import type { ControllerMetrics } from '../applications/index.ts';
 import type { CallbackMetrics } from '../callbacks/index.ts';
+import type { GateMetrics } from '../gate/index.ts';
 import type { ListenerMetrics } from '../http/index.ts';
 import type { ReflectorMetrics, WorkQueueMetrics } from '../kube/index.ts';
 import type { Metrics } from '../observability/index.ts';
@@ -17,6 +18,18 @@ export function admissionMetrics(metrics: Metrics): AdmissionMetrics {
     rejected: (status) =>
       metrics.count('krake_hooks_admission_rejected_requests_total', { code: String(status) }),
     failed: () => metrics.count('krake_hooks_admission_errors_total', {}),
+  };
+}
+
+export function gateMetrics(metrics: Metrics): GateMetrics {
+  return {
+    reviewed(request, outcome, reason, seconds) {
+      metrics.count('krake_hooks_gate_reviews_total', { request, outcome, reason });
+      metrics.observe('krake_hooks_gate_seconds', { outcome }, seconds);
+    },
+    rejected: (status) => metrics.count('krake_hooks_gate_rejected_requests_total', { code: String(status) }),
+    failed: () => metrics.count('krake_hooks_gate_errors_total', {}),
+    stored: (outcome, seconds) => metrics.observe('krake_hooks_gate_store_seconds', { outcome }, seconds),
   };
 }
 

@@ -65,7 +65,7 @@ export async function serve(config: Config): Promise<void> {
 }
 
 function needsCertificates(config: Config): boolean {
-  return config.parts.includes('admission') || config.parts.includes('callbacks');
+  return config.parts.some((part) => part !== 'controller');
 }
 
 function stopOnSignals(lifecycle: Lifecycle, shared: Shared, logger: Logger): void {

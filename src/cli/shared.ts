@@ -11,6 +11,7 @@ import type { Logger, Metrics, ReadinessCheck } from '../observability/index.ts'
 import { createFilesPki, createSelfManagedPki, type Pki } from '../pki/index.ts';
 import type { Component } from './lifecycle.ts';
 import { VERSION } from './version.ts';
+import { admissionWebhooks, gateWebhooks } from './webhook-configurations.ts';
 
 /** What the parts of one process share. */
 export interface Shared {
@@ -68,7 +69,9 @@ function createPki(config: Config, client: FullKubeClient, logger: Logger, event
       caLifetimeMs: pki.caLifetime,
       leafLifetimeMs: pki.leafLifetime,
       trustDelayMs: pki.trustDelay,
-      ...(pki.patchCaBundle && { webhookConfigurationName: config.admission.mutatingWebhookConfiguration }),
+      ...(pki.patchCaBundle && {
+        webhookConfigurations: [admissionWebhooks(config), gateWebhooks(config)],
+      }),
     },
   );
 }

@@ -32,6 +32,33 @@ export const METRICS = {
     help: 'Reviews that ended in an unexpected error of ours; should be 0.',
     labels: [],
   },
+  krake_hooks_gate_reviews_total: {
+    type: 'counter',
+    help: 'Deletions and evictions of pods that the gate was asked about, by what came of them and why.',
+    labels: ['request', 'outcome', 'reason'],
+  },
+  krake_hooks_gate_seconds: {
+    type: 'histogram',
+    help: 'Time from the whole request read to the answer written, reads and writes at the API server included.',
+    labels: ['outcome'],
+    buckets: SECONDS,
+  },
+  krake_hooks_gate_store_seconds: {
+    type: 'histogram',
+    help: 'Time until the API server had stored which pods are to go, or had not.',
+    labels: ['outcome'],
+    buckets: SECONDS,
+  },
+  krake_hooks_gate_rejected_requests_total: {
+    type: 'counter',
+    help: 'Requests at the gate listener that were no usable review, by HTTP status.',
+    labels: ['code'],
+  },
+  krake_hooks_gate_errors_total: {
+    type: 'counter',
+    help: 'Reviews of the gate that ended in an unexpected error of ours; should be 0.',
+    labels: [],
+  },
   krake_hooks_callback_requests_total: {
     type: 'counter',
     help: 'Requests at the callback listener, by hook, HTTP status and reason.',

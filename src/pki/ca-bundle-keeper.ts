@@ -4,8 +4,10 @@ import { createPoll } from './poll.ts';
 import type { TrustBundle } from './trust-bundle.ts';
 import {
   buildCaBundlePatch,
-  webhookConfigurationRef,
+  objectRefOf,
+  WEBHOOKS_API_VERSION,
   type WebhookConfiguration,
+  type WebhookConfigurationRef,
 } from './webhook-configuration.ts';
 
 export interface CaBundleKeeperDeps {
@@ -17,7 +19,7 @@ export interface CaBundleKeeperDeps {
 }
 
 export interface CaBundleKeeperOptions {
-  readonly webhookConfigurationName: string;
+  readonly webhookConfiguration: WebhookConfigurationRef;
   /** How often the configuration is read; default 5 s. A change of the trust bundle is written at once. */
   readonly pollIntervalMs?: number;
 }
@@ -48,9 +50,9 @@ export function createCaBundleKeeper(
   options: CaBundleKeeperOptions,
 ): CaBundleKeeper {
   const { client, trustBundle, events } = deps;
-  const name = options.webhookConfigurationName;
-  const logger = deps.logger.child({ component: 'ca-bundle', webhookConfiguration: name });
-  const ref = webhookConfigurationRef(name);
+  const { kind, name } = options.webhookConfiguration;
+  const logger = deps.logger.child({ component: 'ca-bundle', kind, webhookConfiguration: name });
+  const ref = objectRefOf(options.webhookConfiguration);
   /** The bundle that the live configuration was last seen with; undefined: it had another one. */
   let verifiedPem: string | undefined;
   let wasMissing = false;
@@ -98,8 +100,7 @@ export function createCaBundleKeeper(
   }
 
   function reportMissing(isMissing: boolean): void {
-    if (isMissing && !wasMissing)
-      logger.warn('there is no such webhook configuration; nobody asks admission');
+    if (isMissing && !wasMissing) logger.warn('there is no such webhook configuration; nobody is asked');
     wasMissing = isMissing;
   }
 
@@ -109,12 +110,7 @@ export function createCaBundleKeeper(
     const { uid } = configuration.metadata;
     if (uid === undefined) return;
     events?.record({
-      regarding: {
-        apiVersion: 'admissionregistration.k8s.io/v1',
-        kind: 'MutatingWebhookConfiguration',
-        name,
-        uid,
-      },
+      regarding: { apiVersion: WEBHOOKS_API_VERSION, kind, name, uid },
       type: isDrift ? 'Warning' : 'Normal',
       reason: isDrift ? 'CaBundleRepaired' : 'CaBundleUpdated',
       action: 'UpdateCaBundle',
@@ -134,7 +130,7 @@ export function createCaBundleKeeper(
   );
   let unsubscribe: () => void = () => undefined;
   return {
-    name: 'ca-bundle-keeper',
+    name: `ca-bundle-keeper ${name}`,
     start(signal) {
       unsubscribe = trustBundle.onChange(() => poll.wake());
       poll.start(signal);

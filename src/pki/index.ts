@@ -23,4 +23,4 @@ export {
 export { servingNames, type ServingNamesOptions } from './serving-names.ts';
 export type { TrustBundle } from './trust-bundle.ts';
 export { verifyServing, type ServingTarget, type ServingVerdict } from './verify-serving.ts';
-export { readCaBundles } from './webhook-configuration.ts';
+export { readCaBundles, type WebhookConfigurationRef } from './webhook-configuration.ts';

@@ -9,7 +9,7 @@ import type { RotationTiming } from './plan-rotation.ts';
 import { createPoll } from './poll.ts';
 import { createServingCertificate, type ServingCertificate } from './serving-certificate.ts';
 import { createTrustBundle } from './trust-bundle.ts';
-import { isTrustedByWebhooks } from './webhook-configuration.ts';
+import { isTrustedByWebhooks, type WebhookConfigurationRef } from './webhook-configuration.ts';
 
 export interface SelfManagedPkiDeps {
   readonly client: Pick<KubeClient, 'get' | 'create' | 'replace'>;
@@ -23,10 +23,9 @@ export interface SelfManagedPkiOptions extends RotationTiming {
   readonly namespace: string;
   readonly caSecretName: string;
   /**
-   * The MutatingWebhookConfiguration that must trust a new CA before that CA signs (when the configuration exists). Undefined: nobody is
-   * asked, the delay alone counts.
+   * The webhook configurations that must trust a new CA before that CA signs, those of them that exist. None: the delay alone counts.
    */
-  readonly webhookConfigurationName?: string;
+  readonly webhookConfigurations?: readonly WebhookConfigurationRef[];
   /** How often the Secret is read; default 5 s. A poll and no watch: it needs neither list nor watch on Secrets. */
   readonly pollIntervalMs?: number;
 }
@@ -52,17 +51,14 @@ export function createSelfManagedPki(deps: SelfManagedPkiDeps, options: SelfMana
   let adopted: CaState | undefined;
 
   const trustBundle = createTrustBundle(() => refresh(), onListenerError);
-  const { webhookConfigurationName } = options;
+  const { webhookConfigurations = [] } = options;
   const keeper: CaKeeper = createCaKeeper(
     {
       store: createCaStore(client, options),
       logger,
       clock,
       ...(events && { events }),
-      isTrustedByWebhooks: (cert) =>
-        webhookConfigurationName === undefined
-          ? Promise.resolve(true)
-          : isTrustedByWebhooks(client, webhookConfigurationName, cert),
+      isTrustedByWebhooks: (cert) => isTrustedByWebhooks(client, webhookConfigurations, cert),
       onState: adopt,
     },
     options,

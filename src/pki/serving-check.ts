@@ -7,7 +7,7 @@ export interface ServingCheckDeps {
   readonly logger: Logger;
   readonly clock?: Clock;
   /**
-   * The CA bundles (PEM) that callers use now; the listener must verify with each. Admission: `() => readCaBundles(client, name)`, what is
+   * The CA bundles (PEM) that callers use now; the listener must verify with each. Webhooks: `() => readCaBundles(client, ref)`, what is
    * in the live webhook configuration; callbacks: `() => Promise.resolve([pki.trustBundle.pem()])`. Empty: nobody can call yet.
    */
   readonly caBundles: () => Promise<readonly string[]>;

@@ -1,7 +1,13 @@
 import type { KubeClient, KubeObject, ObjectRef } from '../kube/index.ts';
 import { parseCertificates } from './certificate.ts';
 
-/** The fields of a MutatingWebhookConfiguration that this area reads. */
+/** A webhook configuration of the API server, cluster-scoped. */
+export interface WebhookConfigurationRef {
+  readonly kind: 'MutatingWebhookConfiguration' | 'ValidatingWebhookConfiguration';
+  readonly name: string;
+}
+
+/** The fields of a webhook configuration, of either kind, that this area reads. */
 export interface WebhookConfiguration extends KubeObject {
   readonly webhooks?: readonly {
     readonly name: string;
@@ -9,30 +15,38 @@ export interface WebhookConfiguration extends KubeObject {
   }[];
 }
 
-export function webhookConfigurationRef(name: string): ObjectRef {
-  const resource = { apiVersion: 'admissionregistration.k8s.io/v1', plural: 'mutatingwebhookconfigurations' };
-  return { resource, name };
+export const WEBHOOKS_API_VERSION = 'admissionregistration.k8s.io/v1';
+const PLURALS = {
+  MutatingWebhookConfiguration: 'mutatingwebhookconfigurations',
+  ValidatingWebhookConfiguration: 'validatingwebhookconfigurations',
+} as const;
+
+export function objectRefOf({ kind, name }: WebhookConfigurationRef): ObjectRef {
+  return { resource: { apiVersion: WEBHOOKS_API_VERSION, plural: PLURALS[kind] }, name };
 }
 
 /**
  * The CA bundles (PEM) that the API server uses now, each different one once; a webhook without one counts as an empty text. Empty list: no
  * configuration, or one without webhooks.
  */
-export async function readCaBundles(client: Pick<KubeClient, 'get'>, name: string): Promise<string[]> {
-  const configuration = await client.get<WebhookConfiguration>(webhookConfigurationRef(name));
+export async function readCaBundles(
+  client: Pick<KubeClient, 'get'>,
+  ref: WebhookConfigurationRef,
+): Promise<string[]> {
+  const configuration = await client.get<WebhookConfiguration>(objectRefOf(ref));
   return [
     ...new Set((configuration?.webhooks ?? []).map((webhook) => decode(webhook.clientConfig.caBundle))),
   ];
 }
 
-/** True when each webhook of the configuration trusts the certificate (PEM), also when there is no configuration yet. */
+/** True when each webhook of these configurations trusts the certificate (PEM); one that does not exist (yet) asks nobody. */
 export async function isTrustedByWebhooks(
   client: Pick<KubeClient, 'get'>,
-  name: string,
+  refs: readonly WebhookConfigurationRef[],
   cert: string,
 ): Promise<boolean> {
   const [wanted] = parseCertificates(cert);
-  const bundles = await readCaBundles(client, name);
+  const bundles = (await Promise.all(refs.map((ref) => readCaBundles(client, ref)))).flat();
   return bundles.every((bundle) =>
     readable(bundle).some((certificate) => certificate.fingerprint256 === wanted?.fingerprint256),
   );

@@ -8,6 +8,7 @@ import {
   readCaBundles,
   requestRotation,
   type CaBundleKeeper,
+  type WebhookConfigurationRef,
 } from '../../src/pki/index.ts';
 import { issueCa } from '../../src/pki/issue-certificate.ts';
 import type { WebhookConfiguration } from '../../src/pki/webhook-configuration.ts';
@@ -21,6 +22,7 @@ const CONFIGURATIONS = {
   apiVersion: 'admissionregistration.k8s.io/v1',
   plural: 'mutatingwebhookconfigurations',
 } as const;
+const mutating = (name: string): WebhookConfigurationRef => ({ kind: 'MutatingWebhookConfiguration', name });
 const servername = 'hooks.krake-system.svc';
 const never = new AbortController().signal;
 let setting: PkiSetting;
@@ -40,7 +42,7 @@ async function setUp(keepers = 1) {
   const name = `test-${count++}`;
   const replicas: (Replica & { keeper: CaBundleKeeper; keeperEvents: RecordedEvent[] })[] = [];
   for (let i = 0; i < keepers; i++) {
-    const replica = setting.replica({ caSecretName: name, webhookConfigurationName: name });
+    const replica = setting.replica({ caSecretName: name, webhookConfigurations: [mutating(name)] });
     await replica.pki.start(never);
     const keeperEvents: RecordedEvent[] = [];
     const keeper = createCaBundleKeeper(
@@ -50,7 +52,7 @@ async function setUp(keepers = 1) {
         logger: replica.logger,
         events: { record: (event) => keeperEvents.push(event) },
       },
-      { webhookConfigurationName: name, pollIntervalMs: 100 },
+      { webhookConfiguration: mutating(name), pollIntervalMs: 100 },
     );
     await keeper.start(never);
     stops.push(
@@ -95,7 +97,7 @@ async function readConfiguration(name: string): Promise<WebhookConfiguration> {
 
 async function waitForBundle(name: string, pem: () => string): Promise<void> {
   await waitFor('the caBundle', async () => {
-    const bundles = await readCaBundles(setting.client, name);
+    const bundles = await readCaBundles(setting.client, mutating(name));
     return bundles.length === 1 && bundles[0] === pem() ? true : undefined;
   });
 }
@@ -236,7 +238,7 @@ describe('readiness by self-call', () => {
     source.onChange(() => server.setSecureContext(source.current()));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const check = createServingCheck(
-      { logger: createMemoryLogger(), caBundles: () => readCaBundles(setting.client, name) },
+      { logger: createMemoryLogger(), caBundles: () => readCaBundles(setting.client, mutating(name)) },
       {
         listener: 'admission',
         host: '127.0.0.1',
@@ -265,7 +267,7 @@ describe('readiness by self-call', () => {
 
     const keeper = createCaBundleKeeper(
       { client: setting.client, trustBundle: replica.pki.trustBundle, logger: replica.logger },
-      { webhookConfigurationName: name, pollIntervalMs: 100 },
+      { webhookConfiguration: mutating(name), pollIntervalMs: 100 },
     );
     await keeper.start(never);
     await waitFor('readiness', () => (check.ready() ? true : undefined));

@@ -33,17 +33,24 @@ const logger: Logger = {
 process.stdin.on('end', () => process.exit()).resume(); // ends with the test, however that ends
 
 const { webhookConfigurationName, namespace } = options;
+const webhookConfiguration = {
+  kind: 'MutatingWebhookConfiguration',
+  name: webhookConfigurationName,
+} as const;
 const client = createKubeClient({
   kubeconfigPath: options.kubeconfigPath,
   userAgent: `replica-${options.role}/0`,
 });
-const pki = createSelfManagedPki({ client, logger }, options);
+const pki = createSelfManagedPki(
+  { client, logger },
+  { ...options, webhookConfigurations: [webhookConfiguration] },
+);
 const tls = pki.tlsSource({ dnsNames: ['hooks.test'], ipAddresses: ['127.0.0.1'] });
 const never = new AbortController().signal;
 await pki.start(never);
 const keeper = createCaBundleKeeper(
   { client, trustBundle: pki.trustBundle, logger },
-  { webhookConfigurationName, pollIntervalMs: options.pollIntervalMs },
+  { webhookConfiguration, pollIntervalMs: options.pollIntervalMs },
 );
 await keeper.start(never);
 if (options.role === 'worker') {

@@ -76,7 +76,11 @@ async function registerWebhooks(ports: readonly number[]): Promise<void> {
     webhooks,
   });
   await waitFor('the caBundle', async () =>
-    (await readCaBundles(setting.client, WEBHOOKS)).join('') === '' ? undefined : true,
+    (await readCaBundles(setting.client, { kind: 'MutatingWebhookConfiguration', name: WEBHOOKS })).join(
+      '',
+    ) === ''
+      ? undefined
+      : true,
   );
   await sleep(1_000); // the API server's own watch of webhook configurations
 }

@@ -11,6 +11,7 @@ export interface ServiceProcess {
   readonly process: ChildProcess;
   readonly admissionPort: number;
   readonly callbacksPort: number;
+  readonly gatePort: number;
   readonly healthPort: number;
   /** Everything it has written so far. */
   output(): string;
@@ -23,7 +24,7 @@ export interface ServiceProcess {
 }
 
 export interface ServiceOptions {
-  readonly parts?: readonly ('admission' | 'callbacks' | 'controller')[];
+  readonly parts?: readonly ('admission' | 'gate' | 'callbacks' | 'controller')[];
   /** Further keys of the configuration, by dotted path. */
   readonly set?: Readonly<Record<string, string>>;
   readonly kubeconfig?: string;
@@ -40,25 +41,47 @@ export async function applyManifests(cluster: Cluster): Promise<void> {
   ]);
 }
 
-/** Without a node no Service leads anywhere: the API server calls the webhooks by URL, everything else of the configuration stays. */
-export async function pointWebhooksAt(cluster: Cluster, port: number): Promise<void> {
-  const name = 'mutatingwebhookconfiguration/krake-hooks';
+/**
+ * Without a node no Service leads anywhere: the API server calls the webhooks by URL, everything else of the configurations stays. Without a
+ * port the gate's webhooks stay as they are: nobody answers them, and what meets them is refused.
+ */
+export async function pointWebhooksAt(
+  cluster: Cluster,
+  admissionPort: number,
+  gatePort?: number,
+): Promise<void> {
+  await pointAt(
+    cluster,
+    'mutatingwebhookconfiguration/krake-hooks',
+    `https://127.0.0.1:${admissionPort}/mutate`,
+  );
+  if (gatePort !== undefined) await pointGateAt(cluster, gatePort);
+}
+
+/** The gate's webhooks alone. */
+export async function pointGateAt(cluster: Cluster, port: number): Promise<void> {
+  await pointAt(
+    cluster,
+    'validatingwebhookconfiguration/krake-hooks-gate',
+    `https://127.0.0.1:${port}/validate`,
+  );
+}
+
+async function pointAt(cluster: Cluster, name: string, url: string): Promise<void> {
   const { stdout } = await cluster.kubectl(['get', name, '-o', 'json']);
   const { webhooks } = JSON.parse(stdout) as { webhooks: { clientConfig: { caBundle?: string } }[] };
   const patch = webhooks.map(({ clientConfig }, index) => ({
     op: 'replace',
     path: `/webhooks/${index}/clientConfig`,
-    value: {
-      url: `https://127.0.0.1:${port}/mutate`,
-      ...(clientConfig.caBundle && { caBundle: clientConfig.caBundle }),
-    },
+    value: { url, ...(clientConfig.caBundle && { caBundle: clientConfig.caBundle }) },
   }));
   await cluster.kubectl(['patch', name, '--type=json', '-p', JSON.stringify(patch)]);
 }
 
 /** The service as a process of its own, on free ports of loopback, with times that suit a test. */
 export async function startService(cluster: Cluster, options: ServiceOptions = {}): Promise<ServiceProcess> {
-  const [admissionPort, callbacksPort, healthPort] = [
+  const [admissionPort, gatePort, callbacksPort, healthPort] = [
+    await findFreePort(),
     await findFreePort(),
     await findFreePort(),
     await findFreePort(),
@@ -67,6 +90,9 @@ export async function startService(cluster: Cluster, options: ServiceOptions = {
     'admission.host': '127.0.0.1',
     'admission.port': String(admissionPort),
     'admission.extraNames': '127.0.0.1',
+    'gate.host': '127.0.0.1',
+    'gate.port': String(gatePort),
+    'gate.extraNames': '127.0.0.1',
     'callbacks.host': '127.0.0.1',
     'callbacks.port': String(callbacksPort),
     'callbacks.extraNames': '127.0.0.1',
@@ -99,6 +125,7 @@ export async function startService(cluster: Cluster, options: ServiceOptions = {
     process: child,
     admissionPort,
     callbacksPort,
+    gatePort,
     healthPort,
     output: () => output,
     get,

@@ -1,0 +1,47 @@
+import type { Application, ConversationProgress } from '../applications/index.ts';
+import { DEFAULT_SHUTDOWN, type ShutdownCause } from '../contract/index.ts';
+
+/** What of an Application decides whether a pod of it may go. */
+export interface GateApplication {
+  readonly uid: string;
+  readonly asksForShutdown: boolean;
+  /** Before what it is asked. */
+  readonly on: readonly ShutdownCause[];
+  readonly isComplete: boolean;
+  readonly conversations: readonly ConversationProgress[];
+}
+
+const NO_CONVERSATIONS: readonly ConversationProgress[] = [];
+
+/** Of the Application as it was read; refers to parts of it. */
+export function gateApplicationOf({ metadata, spec, status }: Application): GateApplication {
+  return {
+    uid: metadata.uid,
+    asksForShutdown: spec.hooks.includes('shutdown'),
+    on: spec.shutdown?.on ?? DEFAULT_SHUTDOWN.on,
+    isComplete: status?.signals?.complete !== undefined,
+    conversations: status?.shutdown?.conversations ?? NO_CONVERSATIONS,
+  };
+}
+
+/** The same for keeping: refers to nothing of the Application, and has no more than is looked at. */
+export function projectGateApplication(application: Application): GateApplication {
+  const { conversations, on, ...others } = gateApplicationOf(application);
+  if (conversations.length === 0) return { ...others, on: [...on], conversations: NO_CONVERSATIONS };
+  return { ...others, on: [...on], conversations: conversations.map(progressOf) };
+}
+
+function progressOf({ scope, form, needed, ...rest }: ConversationProgress): ConversationProgress {
+  return {
+    ...{ scope, form, needed },
+    ...confirmationOf(rest),
+    ...(rest.outcome === undefined ? {} : { outcome: rest.outcome }),
+    pods: rest.pods.map((pod) => ({ uid: pod.uid, ...confirmationOf(pod) })),
+  };
+}
+
+function confirmationOf({
+  confirmation,
+}: Pick<ConversationProgress, 'confirmation'>): Pick<ConversationProgress, 'confirmation'> {
+  return confirmation === undefined ? {} : { confirmation };
+}

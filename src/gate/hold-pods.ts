@@ -1,0 +1,171 @@
+import { APPLICATIONS, type Application, type GoingPod } from '../applications/index.ts';
+import type { ShutdownCause } from '../contract/index.ts';
+import { KubeApiError, type Clock, type KubeClient } from '../kube/index.ts';
+import { decideGate, type Asked, type PassReason } from './decide-gate.ts';
+import type { GateMetrics } from './gate-metrics.ts';
+import { gateApplicationOf } from './gate-application.ts';
+import { buildGoingPatch, goingCapacity, isRecorded } from './going-patch.ts';
+
+/** A pod that could not be let through from what the cache shows. */
+export interface HoldRequest {
+  readonly namespace: string;
+  /** Name of the Application. */
+  readonly name: string;
+  readonly asked: Asked;
+  /** Decide, but store nothing. */
+  readonly isDryRun: boolean;
+}
+
+/** Whether its removal is remembered: just now, since before, not in a dry run, or not because too many are. */
+export type HoldReason = 'stored' | 'stored-before' | 'dry-run' | 'too-many';
+
+export type HoldResult =
+  | { readonly outcome: 'passes'; readonly reason: PassReason }
+  | {
+      readonly outcome: 'held';
+      readonly reason: HoldReason;
+      readonly cause: ShutdownCause;
+      /** As it was read for this decision. */
+      readonly application: Application;
+    }
+  /** The API server did not answer, or refused us. `error` is for the log. */
+  | { readonly outcome: 'undecided'; readonly error: string };
+
+export interface PodHolder {
+  /** Decides upon the live Application and stores that the pod is to go. Never rejects. On repeat: `stored-before`. */
+  hold(request: HoldRequest): Promise<HoldResult>;
+}
+
+export interface PodHolderDeps {
+  readonly client: Pick<KubeClient, 'get' | 'patch'>;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
+  readonly metrics: Pick<GateMetrics, 'stored'>;
+}
+
+export interface PodHolderOptions {
+  /** For each request to the API server. */
+  readonly timeoutMs: number;
+}
+
+/** Somebody else wrote in between, again and again: whoever asks comes back anyway. */
+const MAX_ATTEMPTS = 4;
+
+interface Waiting extends HoldRequest {
+  readonly settle: (result: HoldResult) => void;
+}
+
+/**
+ * One read and one write at a time for each application; what is asked meanwhile is decided together afterwards. So a thousand pods of one
+ * application that are deleted at once cost a few writes, and none of them is decided upon what was read before it was asked.
+ */
+export function createPodHolder(
+  { client, clock, metrics }: PodHolderDeps,
+  { timeoutMs }: PodHolderOptions,
+): PodHolder {
+  const queues = new Map<string, Waiting[]>();
+
+  async function work(key: string, queue: Waiting[]): Promise<void> {
+    while (queue.length > 0) {
+      const batch = queue.splice(0);
+      try {
+        await decideTogether(batch);
+      } catch (error) {
+        for (const { settle } of batch) settle({ outcome: 'undecided', error: String(error) });
+      }
+    }
+    queues.delete(key);
+  }
+
+  /** All of one application. What is settled twice keeps the first result. */
+  async function decideTogether(batch: readonly Waiting[]): Promise<void> {
+    const [first] = batch;
+    if (first === undefined) return;
+    const ref = { resource: APPLICATIONS, namespace: first.namespace, name: first.name };
+    let refusal: unknown;
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const application = await client.get<Application>(ref, { timeoutMs });
+      const held = passThrough(batch, application);
+      if (application === undefined || held.length === 0) return;
+      const pods = toStore(held, application);
+      if (pods.size > 0) {
+        const startedAt = clock.monotonic();
+        const seconds = () => (clock.monotonic() - startedAt) / 1_000;
+        try {
+          const body = buildGoingPatch(application, pods);
+          await client.patch({ ...ref, subresource: 'status' }, { type: 'json', body }, { timeoutMs });
+          metrics.stored('stored', seconds());
+        } catch (error) {
+          metrics.stored(isOutdated(error) ? 'conflict' : 'failed', seconds());
+          if (!isOutdated(error)) throw error;
+          refusal = error;
+          continue;
+        }
+      }
+      for (const waiting of held) waiting.settle(resultOf(waiting, application, pods));
+      return;
+    }
+    throw refusal;
+  }
+
+  /** Settles those that may go and returns the others. */
+  function passThrough(batch: readonly Waiting[], application: Application | undefined): Held[] {
+    const view = application === undefined ? undefined : gateApplicationOf(application);
+    return batch.flatMap((waiting) => {
+      const decision = decideGate(waiting.asked, view);
+      if (decision.outcome === 'holds') return [{ ...waiting, cause: decision.cause }];
+      waiting.settle(decision);
+      return [];
+    });
+  }
+
+  function toStore(held: readonly Held[], application: Application): ReadonlyMap<string, GoingPod> {
+    const requestedAt = new Date(clock.now()).toISOString();
+    const news = held
+      .filter(({ asked, isDryRun }) => !isDryRun && !isRecorded(application, asked.pod.uid))
+      .map(({ asked, cause }) => [asked.pod.uid, { name: asked.pod.name, cause, requestedAt }] as const);
+    return new Map([...new Map(news)].slice(0, goingCapacity(application)));
+  }
+
+  return {
+    hold: (request) =>
+      new Promise((settle) => {
+        const key = `${request.namespace}/${request.name}`;
+        const waiting = { ...request, settle };
+        const queue = queues.get(key);
+        if (queue !== undefined) {
+          queue.push(waiting);
+          return;
+        }
+        const own = [waiting];
+        queues.set(key, own);
+        void work(key, own);
+      }),
+  };
+}
+
+type Held = Waiting & { readonly cause: ShutdownCause };
+
+function resultOf(
+  { asked, isDryRun, cause }: Held,
+  application: Application,
+  stored: ReadonlyMap<string, GoingPod>,
+): HoldResult {
+  const reason = reasonOf(asked.pod.uid, isDryRun, application, stored);
+  return { outcome: 'held', reason, cause, application };
+}
+
+function reasonOf(
+  podUid: string,
+  isDryRun: boolean,
+  application: Application,
+  stored: ReadonlyMap<string, GoingPod>,
+): HoldReason {
+  if (isDryRun) return 'dry-run';
+  if (stored.has(podUid)) return 'stored';
+  return isRecorded(application, podUid) ? 'stored-before' : 'too-many';
+}
+
+/** 422: a test of the patch failed or a path is not there; 409: another writer won too often; 404: the Application has just gone. */
+function isOutdated(error: unknown): boolean {
+  return error instanceof KubeApiError && [404, 409, 422].includes(error.status);
+}
