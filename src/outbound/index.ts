@@ -19,3 +19,21 @@ export {
   type ResolveHost,
   type Resolution,
 } from './resolve-host.ts';
+export { classifyResult, type Verdict } from './classify-result.ts';
+export {
+  backoffMs,
+  parseRetryAfter,
+  retryDelayMs,
+  type BackoffOptions,
+  type RetryDelayOptions,
+} from './retry-timing.ts';
+export {
+  signWebhook,
+  verifyWebhook,
+  type ReceivedWebhook,
+  type SigningKey,
+  type Verification,
+  type WebhookHeaders,
+  type WebhookMessage,
+} from './standard-webhooks.ts';
+export { parseWebhookSecret, type ParsedSecret } from './webhook-secret.ts';
