@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { APPLICATIONS, type Application } from '../../src/applications/index.ts';
 import {
   createApplicationCache,
@@ -30,6 +32,8 @@ export interface CallbacksReplica {
   readonly metrics: ReturnType<typeof createRecordingMetrics>;
   readonly cache: ReturnType<typeof createApplicationCache>;
   put(name: string, hook: Hook, token: string | undefined): Promise<PutAnswer>;
+  /** PUT …/shutdown, from this address of the loopback network. */
+  sayGoodbye(name: string, body: object, from?: string): Promise<PutAnswer>;
   stop(): Promise<void>;
 }
 
@@ -48,14 +52,19 @@ export interface CallbacksSetting {
   replica(options?: Partial<CallbackRouterOptions>): Promise<CallbacksReplica>;
   /** Makes an Application as the controller would and returns its token. */
   createApplication(name: string, options?: ApplicationOptions): Promise<string>;
+  /** Writes status.shutdown as the controller would, over whatever is there. */
+  writeShutdown(name: string, shutdown: ShutdownStatus): Promise<Application>;
   read(name: string): Promise<Application>;
   stop(): Promise<void>;
 }
+
+export type ShutdownStatus = NonNullable<NonNullable<Application['status']>['shutdown']>;
 
 export interface ApplicationOptions {
   readonly hooks?: readonly Hook[];
   /** False: the status has no `signals` yet. */
   readonly signals?: boolean;
+  readonly shutdownService?: string;
 }
 
 export async function startCallbacksSetting(): Promise<CallbacksSetting> {
@@ -79,13 +88,13 @@ export async function startCallbacksSetting(): Promise<CallbacksSetting> {
       replicas.push(replica);
       return replica;
     },
-    async createApplication(name, { hooks = ['complete'], signals = true } = {}) {
+    async createApplication(name, { hooks = ['complete'], signals = true, shutdownService: service } = {}) {
       const token = randomBytes(32).toString('base64url');
       await admin.create(APPLICATIONS, NAMESPACE, {
         apiVersion: APPLICATIONS.apiVersion,
         kind: 'Application',
         metadata: { name, namespace: NAMESPACE },
-        spec: { hooks },
+        spec: { hooks, ...(service === undefined ? {} : { shutdown: { service } }) },
       });
       const status = { tokenSha256: sha256(token), ...(signals ? { signals: {} } : {}) };
       await admin.patch(
@@ -93,6 +102,10 @@ export async function startCallbacksSetting(): Promise<CallbacksSetting> {
         { type: 'merge', body: { status } },
       );
       return token;
+    },
+    async writeShutdown(name, shutdown) {
+      const ref = { resource: APPLICATIONS, namespace: NAMESPACE, name, subresource: 'status' } as const;
+      return admin.patch<Application>(ref, { type: 'merge', body: { status: { shutdown } } });
     },
     async read(name) {
       const application = await admin.get<Application>({
@@ -153,28 +166,46 @@ async function startReplica(
   await listener.start(ended.signal);
   await waitFor('the cache', () => Promise.resolve(cache.connected() ? true : undefined));
   const baseUrl = `http://127.0.0.1:${listener.port()}`;
+  const urlOf = (name: string, hook: Hook) =>
+    `${baseUrl}/kubernetes/namespaces/${NAMESPACE}/applications/${name}/${hook}`;
   return {
     baseUrl,
     logger,
     metrics,
     cache,
     async put(name, hook, token) {
-      const response = await fetch(
-        `${baseUrl}/kubernetes/namespaces/${NAMESPACE}/applications/${name}/${hook}`,
-        { method: 'PUT', body: JSON.stringify({ token }) },
-      );
+      const response = await fetch(urlOf(name, hook), { method: 'PUT', body: JSON.stringify({ token }) });
       return {
         status: response.status,
         text: await response.text(),
         retryAfter: response.headers.get('retry-after'),
       };
     },
+    sayGoodbye: (name, body, from = '127.0.0.1') => putFrom(from, urlOf(name, 'shutdown'), body),
     async stop() {
       await listener.stop();
       await cache.stop();
       ended.abort();
     },
   };
+}
+
+function putFrom(localAddress: string, url: string, body: object): Promise<PutAnswer> {
+  return new Promise((resolve, reject) => {
+    request(url, { method: 'PUT', localAddress, agent: false }, (response) => {
+      text(response)
+        .then((content) =>
+          resolve({
+            status: response.statusCode ?? 0,
+            text: content,
+            retryAfter: response.headers['retry-after'] ?? null,
+          }),
+        )
+        .catch(reject);
+    })
+      .on('error', reject)
+      .end(JSON.stringify(body));
+  });
 }
 
 /** A service account with the rights of the callbacks; returns the path of its kubeconfig. */
