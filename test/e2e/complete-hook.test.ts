@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { Cluster } from '../cluster/cluster.ts';
 import { eventually } from './eventually.ts';
-import { install, startCluster, waitForRollout } from './installation.ts';
+import { ensureInstalled, startCluster, waitForRollout } from './installation.ts';
 import { createNamespace, removeNamespace, type TestNamespace } from './namespace.ts';
+import { onNode } from './on-node.ts';
 import { cronJob, deployment, job, pod, SIGNAL } from './workloads.ts';
-
-// A node needs root on Linux. Without one nothing here is passed: it is skipped, loudly.
-const hasNode = process.platform === 'linux' && process.getuid?.() === 0;
-if (!hasNode) console.warn('SKIPPED: the end-to-end tests need a node that runs containers: Linux and root');
-const onNode = hasNode ? describe : describe.skip;
 
 interface Pods {
   readonly items: readonly {
@@ -30,7 +26,7 @@ onNode('the complete hook on a real node', () => {
 
   beforeAll(async () => {
     cluster = await startCluster();
-    await install(cluster);
+    await ensureInstalled(cluster);
     ns = await createNamespace(cluster, 'hooks-e2e');
   }, 600_000);
 

@@ -4,14 +4,18 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cluster } from '../cluster/cluster.ts';
 import { connectToCluster } from '../cluster/running-cluster.ts';
+import { ensureTestCa } from './test-ca.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const PARTS = ['admission', 'gate', 'callbacks', 'controller'] as const;
 
+const LOCAL_OVERLAY = 'manifests/overlays/local';
+const TEST_OVERLAY = 'test/e2e/manifests';
 /** All that the installation is made of. */
 const SOURCES = [
   'src',
   'manifests',
+  TEST_OVERLAY,
   'package.json',
   'package-lock.json',
   'Dockerfile',
@@ -45,35 +49,48 @@ export async function install(
   cluster: Cluster,
   onReady: (part: string) => void = () => undefined,
 ): Promise<void> {
-  const sources = await hashSources();
   await harness('build-image');
-  await cluster.kubectl(['apply', '-k', join(root, 'manifests/overlays/local')]);
-  // The image keeps its name from build to build, so pods of an earlier one have to be told.
+  await cluster.kubectl(['apply', '-k', join(root, LOCAL_OVERLAY)]);
+  await restartAll(cluster, onReady);
+}
+
+/** The same with what the tests need besides, unless this very checkout is what runs: several test files share one installation. */
+export async function ensureInstalled(cluster: Cluster): Promise<void> {
+  const sources = await hashSources();
+  const { stdout } = await cluster.kubectl([
+    'get',
+    'namespace',
+    'krake-system',
+    '--ignore-not-found',
+    '-o',
+    'json',
+  ]);
+  const namespace = JSON.parse(stdout === '' ? '{}' : stdout) as {
+    metadata?: { annotations?: Readonly<Record<string, string>> };
+  };
+  if (namespace.metadata?.annotations?.[INSTALLED_FROM] === sources) {
+    for (const part of PARTS) await waitForRollout(cluster, part);
+    return;
+  }
+  await harness('build-image');
+  await cluster.kubectl(['apply', '-k', join(root, TEST_OVERLAY)]);
+  await ensureTestCa(cluster);
+  await restartAll(cluster);
+  const annotation = `${INSTALLED_FROM}=${sources}`;
+  await cluster.kubectl(['annotate', '--overwrite', 'namespace', 'krake-system', annotation]);
+}
+
+/** The image keeps its name from build to build, so pods of an earlier one have to be told. */
+async function restartAll(
+  cluster: Cluster,
+  onReady: (part: string) => void = () => undefined,
+): Promise<void> {
+  await cluster.kubectl(['annotate', 'namespace', 'krake-system', `${INSTALLED_FROM}-`]);
   await cluster.kubectl(['-n', 'krake-system', 'rollout', 'restart', 'deployment']);
   for (const part of PARTS) {
     await waitForRollout(cluster, part);
     onReady(part);
   }
-  await cluster.kubectl([
-    'annotate',
-    '--overwrite',
-    'namespace',
-    'krake-system',
-    `${INSTALLED_FROM}=${sources}`,
-  ]);
-}
-
-/** `install`, unless this very checkout is what runs: several test files share one installation. */
-export async function ensureInstalled(cluster: Cluster): Promise<void> {
-  const { stdout } = await cluster.kubectl(
-    ['get', 'namespace', 'krake-system', '--ignore-not-found', '-o', 'json'],
-    { allowFailure: true },
-  );
-  const namespace = JSON.parse(stdout === '' ? '{}' : stdout) as {
-    metadata?: { annotations?: Readonly<Record<string, string>> };
-  };
-  if (namespace.metadata?.annotations?.[INSTALLED_FROM] !== (await hashSources())) await install(cluster);
-  else for (const part of PARTS) await waitForRollout(cluster, part);
 }
 
 async function hashSources(): Promise<string> {

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { expectGoodbyes, expectNobodyAsked } from './goodbye.ts';
 import { onNode } from './on-node.ts';
 import { createStage } from './shutdown-scene.ts';
+import { servingSecret } from './test-ca.ts';
 
 onNode('applications of all kinds say goodbye', () => {
   const stage = createStage();
@@ -41,6 +42,42 @@ onNode('applications of all kinds say goodbye', () => {
           expect(body).toContain('deployment-counter');
           expect(body).toContain('deadline');
         }
+      },
+      180_000,
+    );
+  });
+
+  describe.each([
+    ['a Service', 'https', 'https://shutdown', 'shutdown.hooks-e2e-https.svc'],
+    ['each pod', 'https-pod', 'https://pod:8080', 'deployment-counter.hooks-e2e-https-pod.pod'],
+  ])('https, %s', (_, name, service, certifiedName) => {
+    it.concurrent(
+      'is called only where the certificate is the right one',
+      async () => {
+        const scene = await stage.scene(name);
+        await scene.apply(await servingSecret(scene.cluster, 'counter-tls', ['some.other.name']));
+        const annotations = { 'shutdown-service': service };
+        const pods = await scene.start({ service: 'shutdown', tls: 'counter-tls', annotations });
+        await scene.kubectl(['delete', 'deployment', 'counter', '--wait=false']);
+        await scene.untilApplication('deployment-counter', 'refused by us', ({ status }) => {
+          const conversation = status?.shutdown?.conversations.at(-1);
+          const ask = conversation?.ask ?? conversation?.pods[0]?.ask;
+          return ask?.lastError !== undefined && /certificate|name/i.test(ask.lastError);
+        });
+        expect((await scene.journal()).map(({ event }) => event)).toEqual(['started']);
+        await scene.kubectl([
+          'annotate',
+          'application',
+          'deployment-counter',
+          'hooks.krake.dev/request=release',
+        ]);
+        await scene.untilGone(pods);
+
+        await scene.apply(await servingSecret(scene.cluster, 'counter-tls', [certifiedName]));
+        const again = await scene.start({ service: 'shutdown', tls: 'counter-tls', annotations });
+        await scene.kubectl(['delete', 'deployment', 'counter']);
+        await scene.untilGone(again);
+        await expectGoodbyes(scene, again);
       },
       180_000,
     );
