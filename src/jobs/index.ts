@@ -5,3 +5,12 @@ export * from './job-done-watcher.ts';
 export * from './names.ts';
 export * from './webhook-delivery.ts';
 export * from './webhook.ts';
+export { createJobCaches, type JobCaches } from './job-caches.ts';
+export {
+  createJobController,
+  type JobController,
+  type JobControllerDeps,
+  type JobControllerOptions,
+} from './job-controller.ts';
+export type { JobFacts } from './job-facts.ts';
+export type { KnownDelivery } from './known-delivery.ts';

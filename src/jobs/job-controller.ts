@@ -1,0 +1,304 @@
+import {
+  createWorkQueue,
+  isConflict,
+  isNotFound,
+  type EventRecorder,
+  type KubeClient,
+  type ProcessResult,
+  type WorkQueueMetrics,
+} from '../kube/index.ts';
+import type { Logger } from '../observability/index.ts';
+import { DONE_EVENTS, JOB_DONE_WATCHERS } from './api-version.ts';
+import { chooseWebhooks } from './choose-webhooks.ts';
+import { createCollector } from './collector.ts';
+import type { JobCaches } from './job-caches.ts';
+import { deletedEvent, type JobFacts } from './job-facts.ts';
+import { createJobMarker, settledMark } from './job-marker.ts';
+import type { KnownWatcher } from './known-watcher.ts';
+import { createOutbox } from './outbox.ts';
+import { readOwnerAsks } from './owner-asks.ts';
+import { planWatcher, type WantedDelivery } from './plan-watcher.ts';
+import type { JobEvent, WebhookDelivery } from './webhook-delivery.ts';
+
+export interface JobControllerDeps {
+  readonly client: KubeClient;
+  readonly caches: JobCaches;
+  /** Takes over each delivery as soon as it is stored; may be called again with the same one. */
+  readonly deliver: (delivery: WebhookDelivery) => void;
+  readonly events: EventRecorder;
+  readonly logger: Logger;
+  readonly now: () => number;
+  readonly queueMetrics?: WorkQueueMetrics;
+}
+
+export interface JobControllerOptions {
+  readonly workers: number;
+  /** A Job that ended longer ago than this, and was not told of, is not told of any more (watchers are). */
+  readonly catchUpMs: number;
+  readonly finishedTtlMs: number;
+  readonly maxFinishedPerNamespace: number;
+}
+
+export interface JobController {
+  readonly name: string;
+  /** The caches have to be filled. To be called once: a new leader makes a new controller. */
+  start(signal: AbortSignal): Promise<void>;
+  stop(): Promise<void>;
+  ready(): boolean;
+}
+
+/** A status that only says what everybody can see is written after this, if it still holds: most Jobs' ends need one write then. */
+const LAZY_STATUS_MS = 1_000;
+const DISCONNECTED_RETRY_MS = 1_000;
+
+interface Happening {
+  readonly job: JobFacts;
+  readonly event: JobEvent;
+}
+
+/**
+ * Sees what happens to Jobs and makes deliveries of it, keeps the status of watchers, marks Jobs whose deliveries have all ended, and collects what is old. Run by
+ * the leader alone; a second one for a moment does no harm, since deliveries have derived names.
+ */
+export function createJobController(deps: JobControllerDeps, options: JobControllerOptions): JobController {
+  const { client, caches, logger, now } = deps;
+  const { index } = caches;
+  const outbox = createOutbox({ client, caches, onCreated: deps.deliver });
+  const marker = createJobMarker({
+    client,
+    caches,
+    logger,
+    ...(deps.queueMetrics && { queueMetrics: deps.queueMetrics }),
+  });
+  const collector = createCollector({ client, caches, logger, now }, options);
+  /** What happened and is not yet in the outbox, by Job UID and event: the Job may be gone before it is. */
+  const happenings = new Map<string, Happening>();
+  /** When a watcher's plan could first wait with its status. */
+  const lazySince = new Map<string, number>();
+  let stopListening: (() => void) | undefined;
+
+  const queue = createWorkQueue<string>({
+    name: 'jobs',
+    process: (key) => (key.startsWith('w:') ? processWatcher(key.slice(2)) : processHappening(key)),
+    workers: options.workers,
+    logger,
+    backoffBaseMs: 50,
+    backoffMaxMs: 30_000,
+    ...(deps.queueMetrics && { metrics: deps.queueMetrics }),
+  });
+
+  function happened(job: JobFacts, event: JobEvent): void {
+    const key = `h:${settledMark(event)}`;
+    happenings.set(key, { job, event });
+    queue.add(key);
+  }
+
+  function onJob(before: JobFacts | undefined, after: JobFacts | undefined): void {
+    const same = before?.uid === after?.uid ? before : undefined;
+    if (before !== undefined && same === undefined && before.end === undefined) {
+      happened(before, deletedEvent(before, now()));
+    }
+    if (after !== undefined) onLiving(same, after);
+    const job = after ?? before;
+    if (job === undefined) return;
+    if (same === undefined || (same.end === undefined && after?.end !== undefined)) {
+      for (const watcher of index.watchersOf(job.namespace, job.name)) enqueueWatcher(watcher);
+    }
+  }
+
+  function onLiving(before: JobFacts | undefined, { end, suspended, ...job }: JobFacts): void {
+    const after = { ...job, ...(end && { end }) };
+    // Annotations and labels may come after the end.
+    if (end !== undefined && !marker.isSettled(after) && asksChanged(before, after)) happened(after, end);
+    if (suspended !== undefined && before?.suspended?.time !== suspended.time) happened(after, suspended);
+  }
+
+  function enqueueWatcher({ namespace, name }: Pick<KnownWatcher, 'namespace' | 'name'>): void {
+    queue.add(`w:${namespace}/${name}`);
+  }
+
+  function lookAtAll(namespace?: string): void {
+    for (const job of caches.jobs.store.values()) {
+      if (namespace !== undefined && job.namespace !== namespace) continue;
+      if (job.end !== undefined && !marker.isSettled(job)) happened(job, job.end);
+      if (job.suspended !== undefined) happened(job, job.suspended);
+    }
+    for (const watcher of caches.watchers.store.values()) {
+      if (watcher.open !== undefined && (namespace === undefined || watcher.namespace === namespace))
+        enqueueWatcher(watcher);
+    }
+  }
+
+  function lookAtJobsFor({ namespace, name }: { readonly namespace: string; readonly name: string }): void {
+    for (const job of caches.jobs.store.values()) {
+      if (job.namespace !== namespace || job.end === undefined || marker.isSettled(job)) continue;
+      const named =
+        job.asks !== undefined &&
+        Object.values(job.asks).some((names: readonly string[]) => names.includes(name));
+      if (named || job.owner !== undefined) happened(job, job.end);
+    }
+  }
+
+  const isServed = (namespace: string): boolean => caches.namespaces.get(namespace)?.terminating === false;
+
+  async function processHappening(key: string): Promise<ProcessResult> {
+    const happening = happenings.get(key);
+    if (happening === undefined) return {};
+    const { job, event } = happening;
+    const tooOld = now() - Date.parse(event.time) > options.catchUpMs;
+    if (isServed(job.namespace) && !tooOld) await tell(job, event);
+    // Another look at the same Job may have come while this one ran.
+    if (happenings.get(key) === happening) happenings.delete(key);
+    marker.look(job.uid);
+    return {};
+  }
+
+  async function tell(job: JobFacts, event: JobEvent): Promise<void> {
+    const ownerAsks = await readOwnerAsks(job, { client, caches });
+    const { webhooks, missing } = chooseWebhooks(event, job, ownerAsks, index.webhooksIn(job.namespace));
+    for (const name of missing) {
+      record(
+        job,
+        'WebhookNotFound',
+        `The annotation names the Webhook ${name}, which does not exist in this namespace.`,
+      );
+    }
+    await Promise.all(
+      webhooks.map(({ metadata: { name, uid } }) =>
+        outbox.ensure({ namespace: job.namespace, webhook: { name, uid }, event }),
+      ),
+    );
+  }
+
+  async function processWatcher(key: string): Promise<ProcessResult> {
+    const known = caches.watchers.get(key);
+    const watcher = known?.open;
+    if (known === undefined || watcher === undefined || !isServed(known.namespace)) {
+      lazySince.delete(key);
+      return {};
+    }
+    const { namespace, name } = known;
+    const plan = planWatcher({
+      watcher,
+      job: caches.jobs.get(`${namespace}/${known.jobName}`),
+      recalledEnd,
+      webhook: (webhookName) => {
+        const webhook = caches.webhooks.get(`${namespace}/${webhookName}`);
+        return webhook && { uid: webhook.metadata.uid, events: webhook.spec.events };
+      },
+      delivery: (uid, event, occasion) =>
+        outbox.find({ namespace, webhook: { name: '', uid }, event, occasion }),
+      now: now(),
+    });
+    if (plan.wanted.length > 0) {
+      await Promise.all(plan.wanted.map((wanted) => ensureWanted(namespace, wanted)));
+      return processWatcher(key);
+    }
+    const inMs = plan.lookAgainAt === undefined ? undefined : Math.max(1, plan.lookAgainAt - now());
+    const lookAgain: ProcessResult = inMs === undefined ? {} : { requeueAfterMs: inMs };
+    if (!plan.changed) return lookAgain;
+    if (plan.canWait) {
+      const since = lazySince.get(key) ?? now();
+      lazySince.set(key, since);
+      const waitMs = since + LAZY_STATUS_MS - now();
+      if (waitMs > 0) return { requeueAfterMs: Math.min(waitMs, inMs ?? waitMs) };
+    } else if (!caches.connected()) {
+      // What is not seen may have happened: nothing final is decided upon an old picture.
+      return { requeueAfterMs: DISCONNECTED_RETRY_MS };
+    }
+    lazySince.delete(key);
+    await writeStatus(watcher.metadata, { namespace, name }, plan.status);
+    return lookAgain;
+  }
+
+  async function ensureWanted(
+    namespace: string,
+    { webhook, event, occasion }: WantedDelivery,
+  ): Promise<void> {
+    const { metadata } = caches.webhooks.get(`${namespace}/${webhook}`) ?? {};
+    if (metadata === undefined) return;
+    await outbox.ensure({ namespace, webhook: { name: webhook, uid: metadata.uid }, event, occasion });
+  }
+
+  async function writeStatus(
+    metadata: { readonly uid: string; readonly resourceVersion?: string },
+    ref: { readonly namespace: string; readonly name: string },
+    status: object,
+  ): Promise<void> {
+    const { uid, resourceVersion } = metadata;
+    try {
+      await client.patch(
+        { resource: JOB_DONE_WATCHERS, ...ref, subresource: 'status' },
+        { type: 'merge', body: { metadata: { uid, resourceVersion }, status } },
+      );
+    } catch (error) {
+      // Gone, or the watch is about to bring what another has written, and with it the next look.
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+  }
+
+  /** The event of a Job that is gone, told by what is on its way to the outbox or in it. */
+  function recalledEnd(jobUid: string): JobEvent | undefined {
+    for (const type of DONE_EVENTS) {
+      const happening = happenings.get(`h:${jobUid}/${type}`);
+      if (happening !== undefined) return happening.event;
+    }
+    for (const { event } of index.deliveriesOf(jobUid)) {
+      if (event.type === 'complete' || event.type === 'failed') return event;
+    }
+    return undefined;
+  }
+
+  function record(job: JobFacts, reason: string, note: string): void {
+    const { namespace, name, uid } = job;
+    const regarding = { apiVersion: 'batch/v1', kind: 'Job', namespace, name, uid };
+    deps.events.record({ regarding, type: 'Warning', reason, action: 'Deliver', note });
+  }
+
+  return {
+    name: 'job controller',
+    async start(signal) {
+      stopListening = caches.listen({
+        onJob,
+        onNamespace: lookAtAll,
+        onCronJob: (key) => lookAtAll(key.slice(0, key.indexOf('/'))),
+        onWebhook(before, after) {
+          // A new one may be the one that annotations have named already.
+          if (before === undefined && after !== undefined) lookAtJobsFor(after.metadata);
+        },
+        onWatcher(_before, after) {
+          if (after?.open !== undefined) enqueueWatcher(after);
+        },
+        onDelivery(before, after) {
+          outbox.seen(before, after);
+          const known = after ?? before;
+          if (known === undefined || after?.phase === 'Pending') return;
+          for (const watcher of index.watchersOf(known.namespace, known.event.job.name))
+            enqueueWatcher(watcher);
+          marker.look(known.event.job.uid);
+        },
+      });
+      lookAtAll();
+      await marker.start(signal);
+      await collector.start(signal);
+      await queue.start(signal);
+      logger.info('job controller works', {
+        jobs: caches.jobs.store.size,
+        watchers: caches.watchers.store.size,
+      });
+    },
+    async stop() {
+      stopListening?.();
+      await queue.stop();
+      await marker.stop();
+      await collector.stop();
+    },
+    ready: () => queue.ready(),
+  };
+}
+
+/** Whether who is told of a Job's end may have changed. */
+function asksChanged(before: JobFacts | undefined, after: JobFacts): boolean {
+  if (before?.end === undefined) return true;
+  return JSON.stringify([before.asks, before.labels]) !== JSON.stringify([after.asks, after.labels]);
+}

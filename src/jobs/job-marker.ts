@@ -1,0 +1,102 @@
+import {
+  createWorkQueue,
+  isConflict,
+  isNotFound,
+  type KubeClient,
+  type ProcessResult,
+  type WorkQueueMetrics,
+} from '../kube/index.ts';
+import type { Logger } from '../observability/index.ts';
+import { ANNOTATION_SETTLED, LABEL_WEBHOOKS_CALLED } from './annotations.ts';
+import { JOBS } from './api-version.ts';
+import type { JobCaches } from './job-caches.ts';
+import type { JobFacts } from './job-facts.ts';
+import type { DeliveryPhase, JobEvent } from './webhook-delivery.ts';
+
+export interface JobMarkerDeps {
+  readonly client: Pick<KubeClient, 'patch'>;
+  readonly caches: Pick<JobCaches, 'index' | 'namespaces'>;
+  readonly logger: Logger;
+  readonly queueMetrics?: WorkQueueMetrics;
+}
+
+/** Marks done Jobs: the annotation says that all deliveries of the end have ended, the label (for people) that something was called. */
+export interface JobMarker {
+  /** Something of the Job's deliveries or watchers may have ended. */
+  look(jobUid: string): void;
+  isSettled(job: JobFacts): boolean;
+  start(signal: AbortSignal): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The mark waits until what is more urgent is done, and several ends make one write. */
+const MARK_DELAY_MS = 1_500;
+
+export function settledMark(event: JobEvent): string {
+  return event.type === 'suspended'
+    ? `${event.job.uid}/suspended/${event.time}`
+    : `${event.job.uid}/${event.type}`;
+}
+
+export function createJobMarker({ client, caches, logger, queueMetrics }: JobMarkerDeps): JobMarker {
+  const { index } = caches;
+  const queue = createWorkQueue<string>({
+    name: 'job-marks',
+    process: mark,
+    // Little and often: marks must not take the API server away from what is urgent.
+    workers: 2,
+    logger,
+    ...(queueMetrics && { metrics: queueMetrics }),
+  });
+
+  async function mark(uid: string): Promise<ProcessResult> {
+    const job = index.jobByUid(uid);
+    if (job?.end === undefined || caches.namespaces.get(job.namespace)?.terminating !== false) return {};
+    const phases = phasesOf(job.end);
+    if (phases.length === 0 || phases.includes('Pending')) return {};
+    if (isAwaited(job)) return { requeueAfterMs: MARK_DELAY_MS };
+    const called = phases.includes('Delivered');
+    if (isSettled(job) && (job.labelled || !called)) return {};
+    await patchJob(job, job.end, called);
+    return {};
+  }
+
+  function phasesOf({ job, type }: JobEvent): readonly DeliveryPhase[] {
+    return [...index.deliveriesOf(job.uid)]
+      .filter(({ event }) => event.type === type)
+      .map(({ phase }) => phase);
+  }
+
+  /** A watcher of the Job has not come to its end: it may want more deliveries. */
+  function isAwaited({ namespace, name, uid }: JobFacts): boolean {
+    for (const { open } of index.watchersOf(namespace, name)) {
+      if (open !== undefined && (open.spec.jobUid ?? open.status?.jobUid ?? uid) === uid) return true;
+    }
+    return false;
+  }
+
+  async function patchJob({ namespace, name, uid }: JobFacts, end: JobEvent, called: boolean): Promise<void> {
+    const metadata = {
+      uid,
+      annotations: { [ANNOTATION_SETTLED]: settledMark(end) },
+      ...(called && { labels: { [LABEL_WEBHOOKS_CALLED]: 'true' } }),
+    };
+    try {
+      await client.patch({ resource: JOBS, namespace, name }, { type: 'merge', body: { metadata } });
+    } catch (error) {
+      // Gone, or a namesake has taken the name.
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+  }
+
+  return {
+    look: (uid) => queue.addAfter(uid, MARK_DELAY_MS),
+    isSettled,
+    start: (signal) => queue.start(signal),
+    stop: () => queue.stop(),
+  };
+}
+
+function isSettled({ end, settled }: JobFacts): boolean {
+  return end !== undefined && settled === settledMark(end);
+}
