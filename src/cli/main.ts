@@ -1,41 +1,36 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { Command, Option } from 'commander';
-import { ConfigError, loadConfig, type Config } from '../config/index.ts';
-import { createKubeClient, KubeApiError, KubeUnreachableError, type FullKubeClient } from '../kube/index.ts';
+import { Command } from 'commander';
+import { ConfigError } from '../config/index.ts';
+import { KubeApiError, KubeUnreachableError } from '../kube/index.ts';
 import { requestRotation } from '../pki/index.ts';
+import { clientOf, configOf, withClusterFlags, type ClusterFlags } from './cluster-flags.ts';
 import { explain } from './explain.ts';
 import { readSubjects } from './explain-subject.ts';
+import { addRequestCommands } from './request-commands.ts';
 import { serve } from './serve.ts';
 import { VERSION } from './version.ts';
-
-interface CommonFlags {
-  readonly config?: string;
-  readonly set: readonly string[];
-  readonly kubeconfig?: string;
-  readonly context?: string;
-}
 
 const program = new Command('krake-hooks')
   .description('An application and its cluster tell each other what is about to happen.')
   .version(VERSION)
   .showHelpAfterError();
 
-withCommonFlags(program.command('serve'))
+withClusterFlags(program.command('serve'))
   .description('Run the service, or the parts of it that are named.')
   .option('--parts <list>', 'comma list of admission, callbacks, controller (default: all)')
-  .action(async (flags: CommonFlags & { readonly parts?: string }) => {
+  .action(async (flags: ClusterFlags & { readonly parts?: string }) => {
     await serve(configOf(flags, flags.parts === undefined ? {} : { parts: flags.parts }));
   });
 
-withCommonFlags(program.command('explain'))
+withClusterFlags(program.command('explain'))
   .description(
     'Say what would be injected into the workloads of a manifest, and why or why not; stores nothing.',
   )
   .requiredOption('-f, --filename <file>', 'manifest, or - for standard input')
   .option('-n, --namespace <namespace>', 'namespace of objects that name none', 'default')
-  .action(async (flags: CommonFlags & { readonly filename: string; readonly namespace: string }) => {
+  .action(async (flags: ClusterFlags & { readonly filename: string; readonly namespace: string }) => {
     const config = configOf(flags);
     const client = clientOf(config);
     const manifest =
@@ -59,9 +54,9 @@ withCommonFlags(program.command('explain'))
     if (!allInjected) process.exitCode = 1;
   });
 
-withCommonFlags(program.command('rotate-ca'))
+withClusterFlags(program.command('rotate-ca'))
   .description("Replace the service's own CA; the replicas carry it out without a gap.")
-  .action(async (flags: CommonFlags) => {
+  .action(async (flags: ClusterFlags) => {
     const config = configOf(flags);
     const client = clientOf(config);
     await requestRotation(client, { namespace: config.namespace, caSecretName: config.pki.caSecretName });
@@ -69,39 +64,13 @@ withCommonFlags(program.command('rotate-ca'))
     console.log(`asked for; the new CA signs after pki.trustDelay (${config.pki.trustDelay / 1000} s)`);
   });
 
+addRequestCommands(program);
+
 try {
   await program.parseAsync();
 } catch (error) {
   console.error(`krake-hooks: ${describe(error)}`);
   process.exitCode = 1;
-}
-
-function withCommonFlags(command: Command): Command {
-  return command
-    .option('--config <file>', 'configuration file, YAML or JSON (docs/configuration.md)')
-    .addOption(new Option('--set <key=value...>', 'a key of the configuration').default([], 'none'))
-    .option('--kubeconfig <file>', 'kubeconfig; default: the service account of the pod, else the usual one')
-    .option('--context <name>', 'context of the kubeconfig');
-}
-
-function configOf(flags: CommonFlags, more: Record<string, string> = {}): Config {
-  const set = flags.set.map((pair): [string, string] => {
-    const at = pair.indexOf('=');
-    if (at < 1) throw new ConfigError(`--set ${pair}: write it as KEY=VALUE`);
-    return [pair.slice(0, at), pair.slice(at + 1)];
-  });
-  return loadConfig({
-    file: flags.config,
-    flags: { ...Object.fromEntries(set), kubeconfig: flags.kubeconfig, kubeContext: flags.context, ...more },
-  });
-}
-
-function clientOf(config: Config): FullKubeClient {
-  return createKubeClient({
-    userAgent: `krake-hooks-cli/${VERSION}`,
-    ...(config.kubeconfig !== undefined && { kubeconfigPath: config.kubeconfig }),
-    ...(config.kubeContext !== undefined && { context: config.kubeContext }),
-  });
 }
 
 /** One line for a person: no stack, and what to do where that is known. */
