@@ -1,0 +1,207 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { waitFor } from '../cluster/wait-for.ts';
+import { conversation, podPath, shutdown, startGateSetting, type GateSetting } from './gate-setting.ts';
+
+jest.setTimeout(60_000);
+let setting: GateSetting;
+let namespace: string;
+beforeAll(async () => {
+  setting = await startGateSetting();
+}, 120_000);
+afterAll(() => setting.stop());
+beforeEach(async () => {
+  namespace = await setting.namespace();
+  await setting.application(namespace, 'web');
+});
+
+const remove = (name: string, ...flags: string[]) =>
+  setting.kubectl('-n', namespace, 'delete', 'pod', name, '--wait=false', ...flags);
+const going = async () => (await setting.get(namespace, 'web')).status?.shutdown?.going;
+const confirmed = { confirmation: { receivedAt: '2026-01-01T00:00:30Z', provenBy: 'token' } };
+/** The gate passes from its cache; what a test has just written has to be there first. */
+const untilGone = (name: string) =>
+  waitFor(`the pod ${name} to be let go`, async () => {
+    await remove(name);
+    return (await setting.exists(namespace, name)) ? undefined : true;
+  });
+
+describe('a pod that has something to save', () => {
+  it('is not deleted, the caller learns why and how to go on, and its removal is remembered', async () => {
+    const uid = await setting.pod(namespace, 'a');
+    const { status, headers, body } = await setting.call('DELETE', podPath(namespace, 'a'));
+    expect({ status, reason: body.reason, retryAfter: headers['retry-after'] }).toEqual({
+      status: 409,
+      reason: 'Conflict',
+      retryAfter: undefined,
+    });
+    expect(body.message).toContain('pod a is kept until the application web has saved its state');
+    expect(body.message).toContain('it has 60 seconds to confirm');
+    expect(body.message).toContain(`krake-hooks release web -n ${namespace}`);
+    expect(body.message).toContain(
+      `kubectl annotate application web -n ${namespace} hooks.krake.dev/request=release`,
+    );
+    expect(await going()).toEqual({
+      [uid]: { name: 'a', cause: 'deletion', requestedAt: expect.any(String) },
+    });
+    expect(await setting.exists(namespace, 'a')).toBe(true);
+  });
+
+  it('is written down once, however often it is asked for', async () => {
+    await setting.pod(namespace, 'a');
+    await remove('a');
+    const before = await setting.get(namespace, 'web');
+    for (let i = 0; i < 3; i++) expect((await remove('a')).code).toBe(1);
+    expect(await setting.get(namespace, 'web')).toEqual(before);
+  });
+
+  it.each([
+    ['a phase only', { phase: 'Running' }],
+    [
+      'another pod',
+      {
+        shutdown: {
+          sequence: 3,
+          going: { x: { name: 'x', cause: 'eviction', requestedAt: '2026-01-01T00:00:00Z' } },
+          conversations: [],
+        },
+      },
+    ],
+  ])('is stored beside what is there: %s', async (_what, status) => {
+    await setting.setStatus(namespace, 'web', status);
+    const uid = await setting.pod(namespace, 'a');
+    expect((await remove('a')).code).toBe(1);
+    const found = (await setting.get(namespace, 'web')).status;
+    expect(found).toMatchObject(status);
+    expect(Object.keys(found?.shutdown?.going ?? {})).toContain(uid);
+  });
+
+  it('is held with --force --grace-period=0 too', async () => {
+    await setting.pod(namespace, 'a');
+    const { code, stderr } = await remove('a', '--force', '--grace-period=0');
+    expect(code).toBe(1);
+    expect(stderr).toContain('pod a is kept until');
+    expect(await setting.exists(namespace, 'a')).toBe(true);
+  });
+
+  it('is told until when it is awaited while it is asked, and is not written down again with a cause', async () => {
+    const uid = await setting.pod(namespace, 'a');
+    const asked = { pods: [{ uid, name: 'a', cause: 'deletion' }] };
+    await setting.setStatus(namespace, 'web', shutdown(conversation([uid], asked)));
+    const { stderr } = await remove('a');
+    expect(stderr).toContain('its confirmation is awaited until 2026-01-01T00:01:00Z');
+    expect(await going()).toEqual({});
+  });
+
+  it('goes once its goodbye is stored, and others stay', async () => {
+    const uid = await setting.pod(namespace, 'a');
+    await setting.pod(namespace, 'b');
+    expect((await remove('a')).code).toBe(1);
+    await setting.setStatus(namespace, 'web', shutdown(conversation([uid], confirmed)));
+    // Before it refuses, the gate reads live: the very next request passes, however late its cache is.
+    expect((await remove('a')).code).toBe(0);
+    expect((await remove('b')).code).toBe(1);
+  });
+
+  it.each(['voluntary', 'released', 'timed-out', 'completed'])(
+    'goes once its conversation ended: %s',
+    async (outcome) => {
+      const uid = await setting.pod(namespace, 'a');
+      const ended = { outcome, endedAt: '2026-01-01T00:01:00Z' };
+      await setting.setStatus(namespace, 'web', shutdown(conversation([uid], ended)));
+      expect((await remove('a')).code).toBe(0);
+    },
+  );
+
+  it('stays when its conversation was cancelled, and asks anew', async () => {
+    const uid = await setting.pod(namespace, 'a');
+    const ended = { outcome: 'cancelled', endedAt: '2026-01-01T00:00:30Z' };
+    await setting.setStatus(namespace, 'web', shutdown(conversation([uid], ended)));
+    expect((await remove('a')).code).toBe(1);
+    expect(Object.keys((await going()) ?? {})).toEqual([uid]);
+  });
+
+  it('goes when the application has said that it is complete', async () => {
+    await setting.pod(namespace, 'a');
+    await setting.setStatus(namespace, 'web', { signals: { complete: confirmed.confirmation } });
+    expect((await remove('a')).code).toBe(0);
+  });
+
+  it('stays and stores nothing in a dry run', async () => {
+    await setting.pod(namespace, 'a');
+    const { code, stderr } = await remove('a', '--dry-run=server');
+    expect(code).toBe(1);
+    expect(stderr).toContain('This was a dry run');
+    expect(await going()).toBeUndefined();
+  });
+
+  it('of a kubectl delete of many, each is remembered, with few writes', async () => {
+    const names = Array.from({ length: 30 }, (_, i) => `p${i}`);
+    await Promise.all(names.map((name) => setting.pod(namespace, name)));
+    const before = await setting.writes();
+    const answers = await Promise.all(names.map((name) => setting.call('DELETE', podPath(namespace, name))));
+    expect(answers.map(({ status }) => status)).toEqual(names.map(() => 409));
+    const stored = Object.values((await going()) ?? {}).map(({ name }) => name);
+    expect(stored.sort()).toEqual([...names].sort());
+    expect((await setting.writes()) - before).toBeLessThan(names.length / 2);
+  });
+
+  it('is refused and not stored when too many wait already', async () => {
+    const entry = { name: 'x', cause: 'deletion', requestedAt: '2026-01-01T00:00:00Z' };
+    const full = Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`uid-${i}`, entry]));
+    await setting.setStatus(namespace, 'web', { shutdown: { sequence: 0, going: full, conversations: [] } });
+    const uid = await setting.pod(namespace, 'a');
+    const { code, stderr } = await remove('a');
+    expect(code).toBe(1);
+    expect(stderr).toContain('Too many of its pods wait already');
+    expect((await going())?.[uid]).toBeUndefined();
+  });
+});
+
+describe('what has nothing to save passes', () => {
+  it('a pod that is terminating: the last delete of its kubelet, or a forced one', async () => {
+    await setting.call('POST', '/api/v1/nodes', { metadata: { name: `node-${namespace}` } });
+    const uid = await setting.pod(namespace, 'a', { node: `node-${namespace}` });
+    await setting.setStatus(namespace, 'web', shutdown(conversation([uid], confirmed)));
+    expect((await remove('a')).code).toBe(0);
+    expect(await setting.exists(namespace, 'a')).toBe(true);
+    await setting.setStatus(namespace, 'web', { shutdown: null });
+    expect((await remove('a', '--force', '--grace-period=0')).code).toBe(0);
+    expect(await setting.exists(namespace, 'a')).toBe(false);
+  });
+
+  it.each(['Pending', 'Succeeded', 'Failed'] as const)('a pod that is %s', async (phase) => {
+    await setting.pod(namespace, 'a', { phase });
+    expect((await remove('a')).code).toBe(0);
+    expect(await going()).toBeUndefined();
+  });
+
+  it('a pod whose Application is gone, or never was', async () => {
+    await setting.pod(namespace, 'a', { application: 'nobody' });
+    expect((await remove('a')).code).toBe(0);
+  });
+
+  it('a pod whose application does not want to be asked any more', async () => {
+    await setting.pod(namespace, 'a');
+    await setting.call('PATCH', `/apis/hooks.krake.dev/v1alpha1/namespaces/${namespace}/applications/web`, {
+      spec: { hooks: ['complete'] },
+    });
+    await untilGone('a');
+  });
+
+  it.each([
+    ['without the label', { application: '', hooks: '' }],
+    ['without a hook', { hooks: '' }],
+    ['with the complete hook only', { hooks: 'complete' }],
+  ])('a pod %s: it never meets the gate', async (_what, options) => {
+    await setting.pod(namespace, 'a', options);
+    const before = await setting.asked('deletion');
+    expect((await remove('a')).code).toBe(0);
+    expect(await setting.asked('deletion')).toBe(before);
+  });
+
+  it('a pod in a namespace that is not opted in', async () => {
+    await setting.kubectl('label', 'namespace', namespace, 'hooks.krake.dev/enabled-');
+    await setting.pod(namespace, 'a');
+    await untilGone('a');
+  });
+});
