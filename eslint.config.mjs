@@ -12,6 +12,7 @@ const mayImport = {
   review: ['http', 'observability'],
   admission: ['contract', 'config', 'http', 'review', 'observability'],
   applications: ['contract', 'kube', 'observability'],
+  uninstall: ['contract', 'kube', 'applications', 'observability'],
   callbacks: ['contract', 'config', 'http', 'kube', 'applications', 'observability'],
   pki: ['contract', 'config', 'kube', 'http', 'observability'],
   gate: ['contract', 'config', 'kube', 'review', 'applications', 'observability'],

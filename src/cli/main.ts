@@ -2,12 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
-import { ConfigError } from '../config/index.ts';
+import { ConfigError, PARTS } from '../config/index.ts';
 import { KubeApiError, KubeUnreachableError } from '../kube/index.ts';
 import { requestRotation } from '../pki/index.ts';
 import { clientOf, configOf, withClusterFlags, type ClusterFlags } from './cluster-flags.ts';
 import { explain } from './explain.ts';
 import { readSubjects } from './explain-subject.ts';
+import { addRemovalCommands } from './removal-commands.ts';
 import { addRequestCommands } from './request-commands.ts';
 import { serve } from './serve.ts';
 import { VERSION } from './version.ts';
@@ -19,7 +20,7 @@ const program = new Command('krake-hooks')
 
 withClusterFlags(program.command('serve'))
   .description('Run the service, or the parts of it that are named.')
-  .option('--parts <list>', 'comma list of admission, callbacks, controller (default: all)')
+  .option('--parts <list>', `comma list of ${PARTS.join(', ')} (default: all)`)
   .action(async (flags: ClusterFlags & { readonly parts?: string }) => {
     await serve(configOf(flags, flags.parts === undefined ? {} : { parts: flags.parts }));
   });
@@ -65,6 +66,7 @@ withClusterFlags(program.command('rotate-ca'))
   });
 
 addRequestCommands(program);
+addRemovalCommands(program);
 
 try {
   await program.parseAsync();
