@@ -67,7 +67,7 @@ const JUDGES: Readonly<Record<ParsedRequest['request'], Judge>> = {
         'all of it is being deleted, which Kubernetes cannot take back; wait for its goodbye, or request release',
       );
     }
-    return yes(`${pods(held)} stay where they are`);
+    return yes(`${pods(held)} will not be removed`);
   },
   migrate(held, { spec, status = {} }, { nodeSelector }) {
     if (status.phase === 'Completed' || status.phase === 'Failed') return no('it has come to its end');
