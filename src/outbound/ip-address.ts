@@ -25,8 +25,9 @@ export function embeddedIpv4({ text, family }: IpAddress): IpAddress[] {
   const bytes = ipv6Bytes(text);
   if (startsWith(bytes, [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0])) return [ipv4At(bytes, 12)];
   if (startsWith(bytes, [0, 0x64, 0xff, 0x9b, 0, 1])) {
-    // Operators choose a /96 of it, or the /48 itself, where the address goes around the byte 8 (RFC 6052, 2.2).
-    return [ipv4At(bytes, 12), ipv4Of([bytes[6], bytes[7], bytes[9], bytes[10]])];
+    // Operators choose a /96 of it, or the /48 itself, where the address goes around byte 8 and zeros follow (RFC 6052, 2.2).
+    const isShort = bytes.slice(11).every((byte) => byte === 0);
+    return [isShort ? ipv4Of([bytes[6], bytes[7], bytes[9], bytes[10]]) : ipv4At(bytes, 12)];
   }
   if (startsWith(bytes, [0x20, 0x02])) return [ipv4At(bytes, 2)];
   if (startsWith(bytes, [0x20, 0x01, 0, 0])) return [ipv4Of(bytes.slice(12).map((byte) => byte ^ 0xff))];
