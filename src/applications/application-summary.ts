@@ -118,6 +118,6 @@ function specKey({ workloads, hooks, completeAction, shutdown }: ApplicationSpec
 
 function shutdownKey(shutdown: ApplicationSpec['shutdown']): string {
   if (shutdown === undefined) return '';
-  const { service, timeoutSeconds, retries, failure, on, when } = shutdown;
-  return [service, timeoutSeconds, retries, failure, on.join(), when].join(' ');
+  const { service, timeoutSeconds, retries, failure, causes, when } = shutdown;
+  return [service, timeoutSeconds, retries, failure, causes.join(), when].join(' ');
 }

@@ -35,10 +35,10 @@ export const shutdownSpecSchema = z.object({
     .describe(
       'What follows the last deadline: go on as if it had confirmed, or hold until a person decides.',
     ),
-  on: z
+  causes: z
     .array(z.enum(SHUTDOWN_CAUSES))
     .max(SHUTDOWN_CAUSES.length)
-    .default([...DEFAULT_SHUTDOWN.on])
+    .default([...DEFAULT_SHUTDOWN.causes])
     .describe('Before what it is asked.')
     .meta({ 'x-kubernetes-list-type': 'set' }),
   when: z

@@ -93,7 +93,7 @@ function shutdownOf(
 ): ShutdownSpec | undefined {
   const from = asking.length === 0 ? spec : wanted;
   return from.hooks.includes('shutdown')
-    ? (from.shutdown ?? { ...DEFAULT_SHUTDOWN, on: [...DEFAULT_SHUTDOWN.on] })
+    ? (from.shutdown ?? { ...DEFAULT_SHUTDOWN, causes: [...DEFAULT_SHUTDOWN.causes] })
     : undefined;
 }
 

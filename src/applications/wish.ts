@@ -64,7 +64,7 @@ function mostCareful(choices: readonly ShutdownChoice[]): ShutdownSpec {
     timeoutSeconds: Math.max(...choices.map(({ timeoutSeconds }) => timeoutSeconds)),
     retries: Math.max(...choices.map(({ retries }) => retries)),
     failure: choices.some(({ failure }) => failure === 'give-up') ? 'give-up' : 'delete',
-    on: SHUTDOWN_CAUSES.filter((cause) => choices.some(({ on }) => on.includes(cause))),
+    causes: SHUTDOWN_CAUSES.filter((cause) => choices.some(({ causes }) => causes.includes(cause))),
     when: chosen.when,
   };
 }

@@ -23,7 +23,7 @@ export interface ShutdownChoice {
   readonly timeoutSeconds: number;
   readonly retries: number;
   readonly failure: ShutdownFailure;
-  readonly on: readonly ShutdownCause[];
+  readonly causes: readonly ShutdownCause[];
   /** `all`, `any` or a number from 1. */
   readonly when: string;
 }
@@ -33,7 +33,7 @@ export const DEFAULT_SHUTDOWN: ShutdownChoice = {
   timeoutSeconds: 60,
   retries: 0,
   failure: 'delete',
-  on: ['deletion', 'eviction'],
+  causes: ['deletion', 'eviction'],
   when: 'all',
 };
 
@@ -52,7 +52,7 @@ export function parseShutdownAnnotations(annotations: Annotations, warnings: str
     timeoutSeconds: parseTimeout(annotations?.[ANNOTATION_SHUTDOWN_TIMEOUT], warn),
     retries: parseRetries(annotations?.[ANNOTATION_SHUTDOWN_RETRIES], warn),
     failure: parseFailure(annotations?.[ANNOTATION_SHUTDOWN_FAILURE], warn),
-    on: parseOn(annotations?.[ANNOTATION_SHUTDOWN_ON], warn),
+    causes: parseOn(annotations?.[ANNOTATION_SHUTDOWN_ON], warn),
     when: parseWhen(annotations?.[ANNOTATION_SHUTDOWN_WHEN], warn),
   };
 }
@@ -101,7 +101,7 @@ function parseFailure(value: string | undefined, warn: Warn): ShutdownFailure {
 }
 
 function parseOn(value: string | undefined, warn: Warn): readonly ShutdownCause[] {
-  if (value === undefined) return DEFAULT_SHUTDOWN.on;
+  if (value === undefined) return DEFAULT_SHUTDOWN.causes;
   const words = value
     .split(',')
     .map((word) => word.trim())
@@ -110,8 +110,8 @@ function parseOn(value: string | undefined, warn: Warn): readonly ShutdownCause[
   if (wrong !== undefined) warn(ANNOTATION_SHUTDOWN_ON, unknown(wrong, SHUTDOWN_CAUSES, 'it is ignored'));
   const causes = SHUTDOWN_CAUSES.filter((cause) => words.includes(cause));
   if (causes.length > 0) return causes;
-  warn(ANNOTATION_SHUTDOWN_ON, `names no cause, "${DEFAULT_SHUTDOWN.on.join(',')}" is used`);
-  return DEFAULT_SHUTDOWN.on;
+  warn(ANNOTATION_SHUTDOWN_ON, `names no cause, "${DEFAULT_SHUTDOWN.causes.join(',')}" is used`);
+  return DEFAULT_SHUTDOWN.causes;
 }
 
 function parseWhen(value: string | undefined, warn: Warn): string {

@@ -51,7 +51,7 @@ const APPLICATION_CHECKS: readonly Check<[GateApplication, Asked]>[] = [
   [
     'cause-not-chosen',
     (application, { pod, cause }) =>
-      cause !== 'unstoppable' && !application.on.includes(cause) && !isBeingAsked(application, pod.uid),
+      cause !== 'unstoppable' && !application.causes.includes(cause) && !isBeingAsked(application, pod.uid),
   ],
 ];
 

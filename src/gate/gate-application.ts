@@ -6,7 +6,7 @@ export interface GateApplication {
   readonly uid: string;
   readonly asksForShutdown: boolean;
   /** Before what it is asked. */
-  readonly on: readonly ShutdownCause[];
+  readonly causes: readonly ShutdownCause[];
   readonly isComplete: boolean;
   readonly conversations: readonly ConversationProgress[];
 }
@@ -18,7 +18,7 @@ export function gateApplicationOf({ metadata, spec, status }: Application): Gate
   return {
     uid: metadata.uid,
     asksForShutdown: spec.hooks.includes('shutdown'),
-    on: spec.shutdown?.on ?? DEFAULT_SHUTDOWN.on,
+    causes: spec.shutdown?.causes ?? DEFAULT_SHUTDOWN.causes,
     isComplete: status?.signals?.complete !== undefined,
     conversations: status?.shutdown?.conversations ?? NO_CONVERSATIONS,
   };
@@ -26,9 +26,9 @@ export function gateApplicationOf({ metadata, spec, status }: Application): Gate
 
 /** The same for keeping: refers to nothing of the Application, and has no more than is looked at. */
 export function projectGateApplication(application: Application): GateApplication {
-  const { conversations, on, ...others } = gateApplicationOf(application);
-  if (conversations.length === 0) return { ...others, on: [...on], conversations: NO_CONVERSATIONS };
-  return { ...others, on: [...on], conversations: conversations.map(progressOf) };
+  const { conversations, causes, ...others } = gateApplicationOf(application);
+  if (conversations.length === 0) return { ...others, causes: [...causes], conversations: NO_CONVERSATIONS };
+  return { ...others, causes: [...causes], conversations: conversations.map(progressOf) };
 }
 
 function progressOf({ scope, form, needed, ...rest }: ConversationProgress): ConversationProgress {

@@ -22,7 +22,7 @@ describe('the shutdown annotations', () => {
         timeoutSeconds: 60,
         retries: 0,
         failure: 'delete',
-        on: ['deletion', 'eviction'],
+        causes: ['deletion', 'eviction'],
         when: 'all',
       },
       warnings: [],
@@ -44,8 +44,8 @@ describe('the shutdown annotations', () => {
     ['retries', ' 10 ', { retries: 10 }],
     ['failure', 'give-up', { failure: 'give-up' }],
     ['failure', ' delete', { failure: 'delete' }],
-    ['on', 'deletion', { on: ['deletion'] }],
-    ['on', 'scale-down, eviction ,,deletion,eviction', { on: ['deletion', 'eviction', 'scale-down'] }],
+    ['on', 'deletion', { causes: ['deletion'] }],
+    ['on', 'scale-down, eviction ,,deletion,eviction', { causes: ['deletion', 'eviction', 'scale-down'] }],
     ['when', 'any', { when: 'any' }],
     ['when', ' 3 ', { when: '3' }],
     ['when', '9999', { when: '9999' }],
@@ -88,7 +88,7 @@ describe('the shutdown annotations', () => {
 
   it('ignores a misspelt cause and keeps the others', () => {
     const { shutdown, warnings } = read({ [key('on')]: 'evicton,scale-down' });
-    expect(shutdown.on).toEqual(['scale-down']);
+    expect(shutdown.causes).toEqual(['scale-down']);
     expect(warnings).toEqual([
       'hooks.krake.dev/shutdown-on: unknown value "evicton", it is ignored; did you mean "eviction"?',
     ]);
@@ -131,8 +131,8 @@ describe('the shutdown annotations', () => {
         expect(shutdown.timeoutSeconds).toBeLessThanOrEqual(86_400);
         expect([...Array(11).keys()]).toContain(shutdown.retries);
         expect(['delete', 'give-up']).toContain(shutdown.failure);
-        expect(shutdown.on.length).toBeGreaterThan(0);
-        expect(new Set(shutdown.on).size).toBe(shutdown.on.length);
+        expect(shutdown.causes.length).toBeGreaterThan(0);
+        expect(new Set(shutdown.causes).size).toBe(shutdown.causes.length);
         expect(shutdown.when).toMatch(/^(all|any|[1-9]\d{0,3})$/);
         for (const warning of warnings) expect(warning.length).toBeLessThan(400);
       }),
