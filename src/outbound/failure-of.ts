@@ -32,8 +32,8 @@ const TLS: Readonly<Record<string, string>> = {
 
 export function connectFailure(error: unknown, { shown }: CallTarget): CallError {
   // One error for each address that was tried.
-  const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
-  const codes = errors.map(codeOf);
+  const errors = member(error, 'errors');
+  const codes = Array.isArray(errors) ? errors.map(codeOf) : [codeOf(error)];
   const code = codes.find((each) => each !== 'ETIMEDOUT') ?? 'ETIMEDOUT';
   if (code === 'ETIMEDOUT') return connectTimedOut(error, shown);
   return new CallError('connect', `${shown} ${CONNECT[code] ?? `cannot be connected to (${code})`}`, {
@@ -76,6 +76,13 @@ export function exchangeFailure(error: unknown, { shown }: CallTarget): CallErro
 }
 
 function codeOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = member(error, 'code');
   return typeof code === 'string' ? code.slice(0, 60) : 'closed';
+}
+
+/** What is thrown need not be an Error of this realm. */
+function member(error: unknown, name: 'code' | 'errors'): unknown {
+  return typeof error === 'object' && error !== null && name in error
+    ? (error as Readonly<Record<string, unknown>>)[name]
+    : undefined;
 }
