@@ -250,23 +250,26 @@ function callApi(
 ): Promise<ApiAnswer> {
   return new Promise((resolve, reject) => {
     const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+    const text = body === undefined ? '' : JSON.stringify(body);
     const headers = {
+      // Without it Node sends no body with a DELETE.
+      'content-length': Buffer.byteLength(text),
       authorization: `Bearer ${adminToken}`,
       'content-type': type,
       ...(as === undefined ? {} : { 'impersonate-user': as }),
     };
     const outgoing = request(`${url}${path}`, { method, headers, ca: caPem, agent: false }, (incoming) => {
-      let text = '';
-      incoming.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
+      let answer = '';
+      incoming.on('data', (chunk: Buffer) => (answer += chunk.toString('utf8')));
       incoming.on('end', () =>
         resolve({
           status: incoming.statusCode ?? 0,
           headers: incoming.headers,
-          body: JSON.parse(text) as ApiAnswer['body'],
+          body: JSON.parse(answer) as ApiAnswer['body'],
         }),
       );
     });
     outgoing.on('error', reject);
-    outgoing.end(body === undefined ? undefined : JSON.stringify(body));
+    outgoing.end(text);
   });
 }
