@@ -61,8 +61,8 @@ export function tlsFailure(error: unknown, { shown, servername }: CallTarget): C
 /** The connection stood, but no head came. */
 export function exchangeFailure(error: unknown, { shown }: CallTarget): CallError {
   const code = codeOf(error);
-  const parserSays = code.startsWith('HPE_');
-  if (code === 'UND_ERR_HEADERS_OVERFLOW' || (parserSays && code !== 'HPE_INVALID_EOF_STATE')) {
+  // The parser's error has a class of its own, and a code only in principle.
+  if (code === 'UND_ERR_HEADERS_OVERFLOW' || member(error, 'name') === 'HTTPParserError') {
     return new CallError('bad-answer', `${shown} sent what is no HTTP/1.1 answer; is it the right port?`, {
       cause: error,
     });
@@ -81,7 +81,7 @@ function codeOf(error: unknown): string {
 }
 
 /** What is thrown need not be an Error of this realm. */
-function member(error: unknown, name: 'code' | 'errors'): unknown {
+function member(error: unknown, name: 'code' | 'errors' | 'name'): unknown {
   return typeof error === 'object' && error !== null && name in error
     ? (error as Readonly<Record<string, unknown>>)[name]
     : undefined;
