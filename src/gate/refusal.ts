@@ -14,17 +14,15 @@ export interface HeldPod {
 /** What the person reads: which pod, what is awaited, until when, what happens then, and the way out. Never a token. */
 export function explainHold({ namespace, podName, podUid, application, reason }: HeldPod): string {
   const { name } = application.metadata;
-  const conversations = application.status?.shutdown?.conversations ?? [];
-  const open = conversations.filter(isHolding);
+  const isDryRun = reason === 'dry-run';
+  const open = (application.status?.shutdown?.conversations ?? []).filter(isHolding);
   const about = open.find(({ pods }) => pods.some(({ uid }) => uid === podUid));
-  const would = reason === 'dry-run' ? 'would be ' : '';
-  const sentences = [
-    `pod ${podName} ${would === '' ? 'is' : 'would be'} kept until the application ${name} has saved its state`,
-    about === undefined ? whatComes(application, open[0]) : whatIsAwaited(about),
-    whatFollows(reason, about),
+  return [
+    `pod ${podName} ${isDryRun ? 'would be' : 'is'} kept until the application ${name} has saved its state`,
+    about === undefined ? whatComes(application, open[0], isDryRun) : whatIsAwaited(about),
+    ...whatFollows(reason, about),
     wayOut(namespace, name, about?.givenUpAt !== undefined),
-  ];
-  return sentences.filter((sentence) => sentence !== '').join('. ');
+  ].join('. ');
 }
 
 /** Nobody can say what the gate decides: the API server did not answer it. */
@@ -35,11 +33,12 @@ export function explainUndecided(podName: string, application: string): string {
   );
 }
 
-function whatComes({ spec }: Application, other: Conversation | undefined): string {
-  const seconds = spec.shutdown?.timeoutSeconds ?? DEFAULT_SHUTDOWN.timeoutSeconds;
-  const has = `it has ${seconds} seconds to confirm`;
-  if (other?.form !== 'service') return `It is asked to shut down now; ${has}`;
-  return `It is asked once the goodbye that is awaited until ${other.deadline} has come; ${has}`;
+function whatComes({ spec }: Application, other: Conversation | undefined, isDryRun: boolean): string {
+  const time = `${spec.shutdown?.timeoutSeconds ?? DEFAULT_SHUTDOWN.timeoutSeconds} seconds to confirm`;
+  if (isDryRun) return `It would be asked to shut down and have ${time}`;
+  // The service is asked one thing after the other.
+  if (other?.form !== 'service') return `It is asked to shut down now; it has ${time}`;
+  return `It is asked once the goodbye that is awaited until ${other.deadline} has come; it has ${time}`;
 }
 
 function whatIsAwaited({ deadline, givenUpAt, round }: Conversation): string {
@@ -48,12 +47,12 @@ function whatIsAwaited({ deadline, givenUpAt, round }: Conversation): string {
   return `It was asked to shut down; its confirmation is awaited until ${deadline}${again}`;
 }
 
-function whatFollows(reason: HoldReason, about: Conversation | undefined): string {
-  if (reason === 'dry-run') return 'This was a dry run: nobody was asked';
+function whatFollows(reason: HoldReason, about: Conversation | undefined): string[] {
+  if (reason === 'dry-run') return ['This was a dry run: nobody was asked'];
   if (reason === 'too-many')
-    return 'Too many of its pods wait already, so this request is not remembered: ask again later';
-  if (about?.givenUpAt !== undefined) return '';
-  return 'The pod is removed by itself then; nothing needs to be done';
+    return ['Too many of its pods wait already, so this request is not remembered: ask again later'];
+  if (about?.givenUpAt !== undefined) return [];
+  return ['The pod is removed by itself then; nothing needs to be done'];
 }
 
 function wayOut(namespace: string, name: string, wasGivenUp: boolean): string {

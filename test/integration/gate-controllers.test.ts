@@ -74,7 +74,7 @@ describe('a ReplicaSet that is scaled down', () => {
   });
 
   it('waits for the goodbye of those that go when scale-down is chosen', async () => {
-    await setting.application(namespace, 'web', { shutdown: { on: ['scale-down'] } });
+    await setting.application(namespace, 'web', { shutdown: { causes: ['scale-down'] } });
     await replicaSet(3);
     await kubectl('scale', 'replicaset', 'web', '--replicas=2');
     const [only] = await waitFor('the scale-down to be remembered', async () => {
@@ -193,7 +193,9 @@ describe('who asks', () => {
     ['system:serviceaccount:kube-system:job-controller', 'scale-down'],
     ['system:serviceaccount:krake-system:krake-hooks-controller', 'deletion'],
   ])('%s: it is remembered as %s', async (as, cause) => {
-    await setting.application(namespace, 'web', { shutdown: { on: ['deletion', 'eviction', 'scale-down'] } });
+    await setting.application(namespace, 'web', {
+      shutdown: { causes: ['deletion', 'eviction', 'scale-down'] },
+    });
     await setting.pod(namespace, 'a');
     expect(await remove('a', as)).toBe(409);
     expect((await going()).map((pod) => pod.cause)).toEqual([cause]);

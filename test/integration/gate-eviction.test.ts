@@ -73,7 +73,7 @@ describe('an eviction', () => {
   });
 
   it('passes where the application is asked before deletions only', async () => {
-    await setting.application(namespace, 'db', { shutdown: { on: ['deletion'] } });
+    await setting.application(namespace, 'db', { shutdown: { causes: ['deletion'] } });
     await setting.pod(namespace, 'a', { application: 'db' });
     expect((await evict('a')).status).toBe(201);
   });
