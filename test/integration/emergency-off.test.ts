@@ -1,0 +1,181 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { FINALIZER_SHUTDOWN, WORKLOAD_KINDS } from '../../src/contract/index.ts';
+import { KubeApiError } from '../../src/kube/index.ts';
+import { waitFor } from '../cluster/wait-for.ts';
+import { clientOfServiceAccount } from './service-account-client.ts';
+import {
+  HELD_KINDS,
+  letGo,
+  MANIFESTS,
+  startUninstallSetting,
+  untilGone,
+  type UninstallSetting,
+} from './uninstall-setting.ts';
+
+// The service is dead all the time: there is no node, so its pods never run.
+
+jest.setTimeout(180_000);
+const OFF = ['emergency-off', '--yes'] as const;
+const SWITCHES = [
+  'mutatingwebhookconfigurations krake-hooks',
+  'validatingwebhookconfigurations krake-hooks-gate',
+  'validatingadmissionpolicybindings krake-hooks-injected',
+  'clusterrolebindings krake-hooks-controller',
+];
+
+let setting: UninstallSetting;
+beforeAll(async () => {
+  setting = await startUninstallSetting();
+  await setting.apply();
+}, 120_000);
+afterAll(() => setting.stop());
+
+const switchedOn = async () => {
+  const installed = await setting.installed();
+  return SWITCHES.filter((name) => installed.includes(name));
+};
+
+describe('emergency-off', () => {
+  it('does nothing unasked', async () => {
+    const { code, output } = await setting.run('emergency-off');
+    expect(code).toBe(1);
+    expect(output).toContain('nothing was done');
+    expect(await switchedOn()).toEqual(SWITCHES);
+  });
+
+  it('takes away what refuses and what holds, of every kind, and says so', async () => {
+    await setting.namespace('shop');
+    for (const kind of HELD_KINDS) await setting.holdWorkload('shop', kind, 'web');
+    expect(await setting.held()).toHaveLength(3 * HELD_KINDS.length);
+
+    const { code, output } = await setting.run(...OFF);
+
+    expect(output).toContain('krake-hooks is off');
+    expect(output).toContain('kubectl apply -k manifests');
+    for (const { plural } of HELD_KINDS.map((kind) => WORKLOAD_KINDS[kind]))
+      expect(output).toContain(`1 ${plural}`);
+    expect(code).toBe(0);
+    expect(await setting.held()).toEqual([]);
+    expect(await switchedOn()).toEqual([]);
+  });
+
+  it('leaves the finalizers of others, and everything that nobody waits for', async () => {
+    for (const kind of HELD_KINDS) {
+      const found = await setting.admin.get({
+        resource: WORKLOAD_KINDS[kind],
+        namespace: 'shop',
+        name: 'web',
+      });
+      expect(found?.metadata.finalizers).toEqual(['test.krake.dev/other']);
+      expect(found?.metadata.deletionTimestamp).toBeUndefined();
+    }
+    const { stdout } = await setting.controlPlane.kubectl([
+      ...['-n', 'shop', 'get', 'applications,secrets', '-o', 'name'],
+    ]);
+    expect(stdout.trim().split('\n')).toHaveLength(2 * HELD_KINDS.length);
+  });
+
+  it('may be repeated', async () => {
+    const { code, output } = await setting.run(...OFF);
+    expect(output).toContain('no webhook configuration of ours is there');
+    expect(output).toContain('no object has a finalizer of ours');
+    expect(code).toBe(0);
+  });
+
+  it('is undone by applying the manifests', async () => {
+    await setting.apply();
+    expect(await switchedOn()).toEqual(SWITCHES);
+    await setting.run(...OFF);
+    await setting.controlPlane.kubectl(['apply', '--server-side', '-k', MANIFESTS, '--force-conflicts']);
+    expect(await switchedOn()).toEqual(SWITCHES);
+  });
+
+  it('ends what waits in namespaces that are being deleted', async () => {
+    await setting.namespace('doomed');
+    for (const kind of HELD_KINDS) await setting.holdWorkload('doomed', kind, 'web');
+    await setting.controlPlane.kubectl(['delete', 'namespace', 'doomed', '--wait=false']);
+    await waitFor('its objects to be deleted', async () => {
+      const { items } = await setting.admin.list(WORKLOAD_KINDS.Deployment, 'doomed');
+      return items.every(({ metadata }) => metadata.deletionTimestamp !== undefined) || undefined;
+    });
+
+    const { code } = await setting.run(...OFF);
+
+    expect(code).toBe(0);
+    await letGo(setting, 'doomed');
+    await untilGone(setting, 'doomed');
+  });
+
+  it('is not undone by a controller that is alive and puts finalizers back', async () => {
+    await setting.apply();
+    await setting.namespace('contested');
+    await setting.holdWorkload('contested', 'Deployment', 'web');
+    const { client, close } = await clientOfServiceAccount(
+      setting.controlPlane,
+      'krake-system',
+      'krake-hooks-controller',
+    );
+    const ref = { resource: WORKLOAD_KINDS.Deployment, namespace: 'contested', name: 'web' };
+    const body = { metadata: { finalizers: [FINALIZER_SHUTDOWN] } };
+    let refused = 0;
+    let isOver = false;
+    const putsBack = (async () => {
+      while (!isOver) {
+        try {
+          await client.patch(ref, { type: 'merge', body });
+        } catch (error) {
+          if (!(error instanceof KubeApiError) || error.status !== 403) throw error;
+          refused += 1;
+        }
+      }
+    })();
+
+    const { code } = await setting.run(...OFF);
+
+    const before = refused;
+    await waitFor('it to try again', () => refused > before + 5 || undefined);
+    isOver = true;
+    await putsBack;
+    await close();
+    expect(code).toBe(0);
+    expect(await setting.held()).toEqual([]);
+  });
+
+  it('ends a deletion of the manifests that waits for the dead service', async () => {
+    await setting.apply();
+    await setting.holdWorkload('contested', 'StatefulSet', 'waits');
+    const deletion = setting.controlPlane.kubectl(['delete', '-k', MANIFESTS, '--timeout=100s'], {
+      timeoutMs: 110_000,
+    });
+    await waitFor('the namespace to be terminating', async () => {
+      const found = await setting.admin.get({
+        resource: { apiVersion: 'v1', plural: 'namespaces' },
+        name: 'krake-system',
+      });
+      return found?.metadata.deletionTimestamp;
+    });
+
+    const { code, output } = await setting.run(...OFF);
+
+    expect(output).toContain('whose deletion had begun');
+    expect(code).toBe(0);
+    await deletion;
+    expect(await setting.installed()).toEqual([]);
+    expect(await setting.held()).toEqual([]);
+  });
+
+  it('works where not even the CRD is there', async () => {
+    await setting.admin.patch(
+      { resource: WORKLOAD_KINDS.Deployment, namespace: 'contested', name: 'web' },
+      { type: 'merge', body: { metadata: { finalizers: [FINALIZER_SHUTDOWN] } } },
+    );
+    await expect(
+      setting.admin.list({ apiVersion: 'hooks.krake.dev/v1alpha1', plural: 'applications' }, undefined),
+    ).rejects.toMatchObject({ status: 404 });
+
+    const { code } = await setting.run(...OFF);
+
+    expect(code).toBe(0);
+    expect(await setting.held()).toEqual([]);
+  });
+});

@@ -1,0 +1,189 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { APPLICATIONS } from '../../src/applications/index.ts';
+import { WORKLOAD_KINDS } from '../../src/contract/index.ts';
+import { waitFor } from '../cluster/wait-for.ts';
+import {
+  HELD_KINDS,
+  letGo,
+  MANIFESTS,
+  startUninstallSetting,
+  untilGone,
+  type UninstallSetting,
+} from './uninstall-setting.ts';
+
+// `krake-hooks uninstall` on a real control plane, with the service dead: there is no node, so its pods never run.
+
+jest.setTimeout(300_000);
+const UNINSTALL = ['uninstall', '--yes'] as const;
+
+let setting: UninstallSetting;
+beforeAll(async () => {
+  setting = await startUninstallSetting();
+}, 120_000);
+afterAll(() => setting.stop());
+
+const secretsAndApplications = async (namespace: string) => {
+  const { stdout } = await setting.controlPlane.kubectl([
+    ...['-n', namespace, 'get', 'secrets', '-o', 'name', '-l', 'app.kubernetes.io/managed-by=krake-hooks'],
+  ]);
+  return stdout.split('\n').filter((line) => line !== '');
+};
+
+describe('krake-hooks uninstall', () => {
+  it('leaves nothing of ours, and what was annotated lives on', async () => {
+    await setting.apply();
+    expect((await setting.installed()).length).toBeGreaterThan(50);
+    await setting.namespace('shop');
+    for (const kind of HELD_KINDS) await setting.holdWorkload('shop', kind, 'web');
+
+    const { code, output } = await setting.run(...UNINSTALL);
+
+    expect(output).toContain('nothing of the installation is left');
+    expect(code).toBe(0);
+    expect(await setting.installed()).toEqual([]);
+    expect(await setting.held()).toEqual([]);
+    expect(await secretsAndApplications('shop')).toEqual([]);
+    for (const kind of HELD_KINDS) {
+      const ref = { resource: WORKLOAD_KINDS[kind], namespace: 'shop', name: 'web' };
+      expect((await setting.admin.get(ref))?.metadata.deletionTimestamp).toBeUndefined();
+    }
+    await letGo(setting, 'shop');
+    await setting.controlPlane.kubectl(['delete', 'namespace', 'shop', '--timeout=60s']);
+  });
+
+  it('may be repeated where nothing is left', async () => {
+    const { code, output } = await setting.run(...UNINSTALL);
+    expect(output).toContain('nothing of the installation is left');
+    expect(code).toBe(0);
+  });
+
+  it('keeps Applications and Secrets for another installation where that is asked for', async () => {
+    await setting.apply();
+    await setting.namespace('kept');
+    await setting.holdWorkload('kept', 'Deployment', 'web');
+
+    const { code } = await setting.run(...UNINSTALL, '--keep-crds');
+
+    expect(code).toBe(0);
+    expect(await setting.held()).toEqual([]);
+    const left = await setting.installed();
+    expect(left.filter((name) => !name.startsWith('customresourcedefinitions '))).toEqual([]);
+    expect(left).toContain('customresourcedefinitions applications.hooks.krake.dev');
+    expect(await secretsAndApplications('kept')).toEqual(['secret/krake-hooks-deployment-web']);
+    expect((await setting.admin.list(APPLICATIONS, 'kept')).items).toHaveLength(1);
+
+    expect((await setting.run(...UNINSTALL)).code).toBe(0);
+    expect(await setting.installed()).toEqual([]);
+    expect(await secretsAndApplications('kept')).toEqual([]);
+  });
+
+  it('goes on where it was killed, whenever that was', async () => {
+    await setting.namespace('killed');
+    for (const afterMs of [0, 300, 1_000, 2_500]) {
+      await setting.apply();
+      for (const kind of HELD_KINDS) await setting.holdWorkload('killed', kind, `after-${afterMs}`);
+      const first = setting.command(...UNINSTALL);
+      await waitFor('its first word', () => first.output() !== '' || undefined, { intervalMs: 5 });
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      first.process.kill('SIGKILL');
+      await first.ended;
+
+      const { code, output } = await setting.run(...UNINSTALL);
+
+      expect(`${afterMs} ms: ${code} ${code === 0 ? '' : output}`).toBe(`${afterMs} ms: 0 `);
+      expect(await setting.installed()).toEqual([]);
+      expect(await setting.held()).toEqual([]);
+    }
+  });
+
+  it('ends a deletion of the manifests that waits for the dead service', async () => {
+    await setting.apply();
+    await setting.holdWorkload('killed', 'Deployment', 'waits');
+    const deletion = setting.controlPlane.kubectl(['delete', '-k', MANIFESTS, '--timeout=100s'], {
+      timeoutMs: 110_000,
+    });
+    await waitFor('the namespace to be terminating', async () => {
+      const ref = { resource: { apiVersion: 'v1', plural: 'namespaces' }, name: 'krake-system' };
+      return (await setting.admin.get(ref))?.metadata.deletionTimestamp;
+    });
+
+    expect((await setting.run(...UNINSTALL)).code).toBe(0);
+
+    await deletion;
+    expect(await setting.installed()).toEqual([]);
+    expect(await setting.held()).toEqual([]);
+  });
+
+  it('leaves alone a namespace that is not of the manifests', async () => {
+    await setting.apply();
+    await setting.controlPlane.kubectl(['label', 'namespace', 'krake-system', 'app.kubernetes.io/part-of-']);
+    await setting.controlPlane.kubectl(['-n', 'krake-system', 'create', 'configmap', 'somebody-elses']);
+    await setting.controlPlane.kubectl([
+      '-n',
+      'krake-system',
+      'create',
+      'secret',
+      'generic',
+      'krake-hooks-ca',
+    ]);
+
+    const { code } = await setting.run(...UNINSTALL);
+
+    expect(code).toBe(0);
+    expect(await setting.installed()).toEqual([]);
+    await setting.controlPlane.kubectl(['-n', 'krake-system', 'get', 'configmap', 'somebody-elses']);
+    await setting.controlPlane.kubectl(['delete', 'namespace', 'krake-system', '--timeout=60s']);
+  });
+
+  it('says which object it could not release, and removes the rest when that is solved', async () => {
+    await setting.apply();
+    await setting.holdWorkload('killed', 'Deployment', 'stubborn');
+    const policy = { apiVersion: 'admissionregistration.k8s.io/v1', metadata: { name: 'stubborn' } };
+    await setting.admin.create(
+      { apiVersion: policy.apiVersion, plural: 'validatingadmissionpolicies' },
+      undefined,
+      {
+        ...policy,
+        kind: 'ValidatingAdmissionPolicy',
+        spec: {
+          failurePolicy: 'Fail',
+          matchConstraints: {
+            resourceRules: [
+              { apiGroups: ['apps'], apiVersions: ['*'], resources: ['deployments'], operations: ['UPDATE'] },
+            ],
+          },
+          matchConditions: [{ name: 'this-one', expression: "object.metadata.name == 'stubborn'" }],
+          validations: [{ expression: 'false', message: 'nobody changes this one' }],
+        },
+      },
+    );
+    const bindings = { apiVersion: policy.apiVersion, plural: 'validatingadmissionpolicybindings' };
+    await setting.admin.create(bindings, undefined, {
+      ...policy,
+      kind: 'ValidatingAdmissionPolicyBinding',
+      spec: { policyName: 'stubborn', validationActions: ['Deny'] },
+    });
+    await waitFor('the policy to hold', async () => {
+      const args = ['-n', 'killed', 'annotate', 'deployment/stubborn', `at=${Date.now()}`, '--overwrite'];
+      const { code } = await setting.controlPlane.kubectl(args, { allowFailure: true });
+      return code === 0 ? undefined : true;
+    });
+
+    const { code, output } = await setting.run(...UNINSTALL);
+
+    expect(output).toContain('deployments killed/stubborn');
+    expect(output).toContain('nobody changes this one');
+    expect(code).toBe(1);
+    expect(await setting.held()).toEqual(['deployments killed/stubborn']);
+
+    await setting.controlPlane.kubectl(['delete', 'validatingadmissionpolicybinding', 'stubborn']);
+    await waitFor('the command to succeed', async () =>
+      (await setting.run(...UNINSTALL)).code === 0 ? true : undefined,
+    );
+    expect(await setting.held()).toEqual([]);
+    expect(await setting.installed()).toEqual([]);
+    await letGo(setting, 'killed');
+    await setting.controlPlane.kubectl(['delete', 'namespace', 'killed', '--wait=false']);
+    await untilGone(setting, 'killed');
+  });
+});
