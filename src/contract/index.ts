@@ -1,3 +1,4 @@
+export { ANNOTATION_REFERENCE, REQUEST_REFERENCE, type AnnotationEntry } from './annotation-reference.ts';
 export * from './application-name.ts';
 export * from './callback-url.ts';
 export { didYouMean } from './did-you-mean.ts';

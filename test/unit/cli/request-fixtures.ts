@@ -96,23 +96,23 @@ export function requestWorld({
     },
     print: (line) => lines.push(line),
     client: {
-      get: <T>({ name }: { readonly name: string }) => {
+      get: ({ name }: { readonly name: string }) => {
         const app = stored.get(name);
         looks++;
         const next = app === undefined || after === undefined ? app : after(app, looks);
         if (next === undefined) stored.delete(name);
         else stored.set(name, next);
-        return Promise.resolve(next as T | undefined);
+        return Promise.resolve(next);
       },
-      list: <T>(resource: { readonly plural: string }) => {
+      list: (resource: { readonly plural: string }) => {
         if (resource.plural === 'events') {
           if (events === 'forbidden') return Promise.reject(new KubeApiError('no', 403, 'Forbidden'));
           return Promise.resolve({
-            items: events.map((message) => ({ message })) as T[],
+            items: events.map((message) => ({ message })),
             resourceVersion: '1',
           });
         }
-        return Promise.resolve({ items: [...stored.values()] as T[], resourceVersion: '1' });
+        return Promise.resolve({ items: [...stored.values()], resourceVersion: '1' });
       },
       patch: ({ name }: { readonly name: string }, patch: { readonly body: unknown }) => {
         const app = stored.get(name);
@@ -126,6 +126,6 @@ export function requestWorld({
         stored.set(name, { ...app, metadata: { ...app.metadata, ...(annotations && { annotations }) } });
         return Promise.resolve(app);
       },
-    } as SendRequestDeps['client'],
+    } as unknown as SendRequestDeps['client'],
   };
 }
