@@ -1,6 +1,7 @@
 import { LABEL_APPLICATION, WORKLOAD_KINDS } from '../../contract/index.ts';
 import type { KubeClient, KubeObject, WatchClient } from '../../kube/index.ts';
 import { knownController } from '../member.ts';
+import { hasEnded, hasStarted, type PodProgress } from '../pod-progress.ts';
 
 export interface PodObject extends KubeObject {
   readonly spec?: {
@@ -8,7 +9,7 @@ export interface PodObject extends KubeObject {
       readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
     }[];
   };
-  readonly status?: { readonly phase?: string; readonly podIP?: string };
+  readonly status?: PodProgress & { readonly podIP?: string };
 }
 
 /** A pod of the application as the API server has it now. */
@@ -36,7 +37,7 @@ export function isInhabited(pod: LivePod): boolean {
 
 export function describePod(object: PodObject, rootUid?: string): LivePod {
   const { uid = '', name = '', labels = {}, deletionTimestamp, creationTimestamp } = object.metadata;
-  const phase = object.status?.phase ?? 'Pending';
+  const { status = {} } = object;
   const named = (object.spec?.containers ?? []).flatMap(({ ports = [] }) =>
     ports.flatMap((port) => (port.name === undefined ? [] : [[port.name, port.containerPort] as const])),
   );
@@ -44,10 +45,11 @@ export function describePod(object: PodObject, rootUid?: string): LivePod {
     uid,
     name,
     deleting: deletionTimestamp !== undefined,
-    started: phase !== 'Pending',
-    finished: phase === 'Succeeded' || phase === 'Failed',
+    // The gate decides by the same: what it holds is taken up here.
+    started: hasStarted(status),
+    finished: hasEnded(status),
     createdAtMs: Date.parse(creationTimestamp ?? ''),
-    address: object.status?.podIP,
+    address: status.podIP,
     labels,
     ports: Object.fromEntries(named),
     rootUid,
