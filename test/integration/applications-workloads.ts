@@ -13,6 +13,8 @@ export interface WorkloadOptions {
   readonly hooks?: string | undefined;
   readonly action?: string;
   readonly application?: string;
+  /** Further annotations of the workload. */
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly replicas?: number;
   readonly finalizers?: readonly string[];
   /** False: a Job or Pod that admission did not see. */
@@ -46,8 +48,9 @@ export function buildWorkload(
   return { ...base, spec: isPod ? template.spec : specOf(kind, name, template, options.replicas ?? 1) };
 }
 
-function askOf({ hooks = 'complete', action }: WorkloadOptions): Record<string, string> {
+function askOf({ hooks = 'complete', action, annotations }: WorkloadOptions): Record<string, string> {
   return {
+    ...annotations,
     ...(hooks === '' ? {} : { [ANNOTATION_HOOKS]: hooks }),
     ...(action === undefined ? {} : { [ANNOTATION_COMPLETE_ACTION]: action }),
   };

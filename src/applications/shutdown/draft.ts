@@ -48,11 +48,16 @@ export function withPods(s: Situation, spec: ShutdownSpec, pods: readonly LivePo
 
 export function createDraft(s: Situation): Draft {
   return {
-    shutdown: structuredClone(s.status.shutdown ?? NO_CONVERSATION),
-    signals: structuredClone(s.status.signals),
+    shutdown: copyOf(s.status.shutdown ?? NO_CONVERSATION),
+    signals: s.status.signals && copyOf(s.status.signals),
     calls: [],
     events: [],
   };
+}
+
+/** It came as JSON; a copy may be worked on. */
+function copyOf<T>(data: T): T {
+  return JSON.parse(JSON.stringify(data)) as T;
 }
 
 export function formOf(spec: ShutdownSpec): Conversation['form'] {
