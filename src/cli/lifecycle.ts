@@ -8,6 +8,8 @@ export interface Component {
   /** Resolves when everything it began has ended. */
   stop(): Promise<void>;
   ready(): boolean;
+  /** What it is doing must not be cut at the deadline if it can be helped (`overrunMs`). */
+  overrunning?(): boolean;
 }
 
 export interface LifecycleOptions {
@@ -15,6 +17,8 @@ export interface LifecycleOptions {
   readonly shutdownDelayMs: number;
   /** From the request to stop until everything is cut. */
   readonly shutdownDeadlineMs: number;
+  /** So much longer, while a component says that it is overrunning; default: no time. */
+  readonly overrunMs?: number;
 }
 
 export interface Lifecycle {
@@ -48,13 +52,22 @@ export function createLifecycle(
   async function stop(): Promise<boolean> {
     logger.info('stopping', { delayMs: options.shutdownDelayMs, deadlineMs: options.shutdownDeadlineMs });
     const deadline = timer(options.shutdownDeadlineMs);
+    const overrun = { timer: timer(0) };
     const inTime = await Promise.race([
       timer(options.shutdownDelayMs)
         .done.then(stopStarted)
         .then(() => true),
-      deadline.done.then(() => false),
+      deadline.done
+        .then(() => {
+          if (!started.some((component) => component.overrunning?.() === true)) return;
+          logger.warn('still at work at the deadline', { overrunMs: options.overrunMs ?? 0 });
+          overrun.timer = timer(options.overrunMs ?? 0);
+          return overrun.timer.done;
+        })
+        .then(() => false),
     ]);
     deadline.cancel();
+    overrun.timer.cancel();
     cut.abort();
     return inTime;
   }

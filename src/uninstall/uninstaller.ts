@@ -44,8 +44,8 @@ export interface Uninstaller {
   /** Looks once more whether we are being uninstalled; if so, resolves only when that is done, or has failed for good. */
   stop(): Promise<void>;
   ready(): boolean;
-  /** `true` as soon as it has begun: nothing may put finalizers on anything. */
-  uninstalling(): boolean;
+  /** It has begun and not ended: it should not be cut short. */
+  overrunning(): boolean;
 }
 
 const NAMESPACES = { apiVersion: 'v1', plural: 'namespaces' } as const;
@@ -76,6 +76,7 @@ export function createUninstaller(deps: UninstallerDeps, options: UninstallerOpt
   let reflectors: readonly Reflector<object>[] = [];
   let cut: AbortSignal = AbortSignal.abort();
   let run: Promise<void> | undefined;
+  let ended = false;
 
   function look(what: string, object: KubeObject): object | undefined {
     if (object.metadata.deletionTimestamp !== undefined) begin(what);
@@ -83,20 +84,8 @@ export function createUninstaller(deps: UninstallerDeps, options: UninstallerOpt
   }
 
   function begin(reason: string): void {
-    run ??= carryOut(reason).catch((error: unknown) => {
-      const fields = { error: String(error) };
-      if (!isWithoutRights(error)) {
-        logger.error(
-          'the uninstallation could not be ended: "krake-hooks uninstall" does it from outside',
-          fields,
-        );
-        return;
-      }
-      logger.info(
-        'our rights are gone: another replica was faster, or "krake-hooks uninstall" has to end it',
-        fields,
-      );
-      deps.onDone();
+    run ??= carryOut(reason).finally(() => {
+      ended = true;
     });
   }
 
@@ -104,15 +93,28 @@ export function createUninstaller(deps: UninstallerDeps, options: UninstallerOpt
     logger.info('we are being uninstalled: all finalizers are taken off', { reason });
     const startedAt = clock.monotonic();
     await Promise.race([deps.onBegin(), pause(clock, LONGEST_BEGIN_MS, cut)]);
-    await removeGate();
-    const total = await releaseAll(startedAt);
-    const held = await giveUpOwnRights({ client, clock, signal: cut });
-    logger.info('nothing is held any more', {
-      finalizers: total,
-      own: held,
-      ms: Math.round(clock.monotonic() - startedAt),
-    });
-    deps.onDone();
+    while (!cut.aborted) {
+      try {
+        await removeGate();
+        const finalizers = await releaseAll(startedAt);
+        const own = await giveUpOwnRights({ client, clock, signal: cut });
+        const ms = Math.round(clock.monotonic() - startedAt);
+        logger.info('nothing is held any more', { finalizers, own, ms });
+        deps.onDone();
+        return;
+      } catch (error) {
+        if (isWithoutRights(error)) {
+          logger.info(
+            'our rights are gone: another replica was faster, or "krake-hooks uninstall" has to end it',
+          );
+          deps.onDone();
+          return;
+        }
+        logger.warn('the uninstallation does not get on; it is tried again', { error: String(error) });
+        await pause(clock, FAILURE_PAUSE_MS, cut);
+      }
+    }
+    logger.error('the uninstallation was cut off: "krake-hooks uninstall" ends it from outside');
   }
 
   /** With its namespace alone deleted, the gate would stay and refuse every deletion. */
@@ -205,7 +207,7 @@ export function createUninstaller(deps: UninstallerDeps, options: UninstallerOpt
       await Promise.all(reflectors.map((reflector) => reflector.stop()));
     },
     ready: () => true,
-    uninstalling: () => run !== undefined,
+    overrunning: () => run !== undefined && !ended,
   };
 }
 

@@ -46,6 +46,24 @@ describe('createLifecycle', () => {
     await expect(lifecycle.stop()).resolves.toBe(false);
   });
 
+  it('gives more time to whoever must not be cut, and to nobody else', async () => {
+    const slow = (overrunning: boolean) =>
+      component('slow', [], {
+        stop: () => new Promise((resolve) => setTimeout(resolve, 60)),
+        overrunning: () => overrunning,
+      });
+    for (const [overrunning, overrunMs, inTime] of [
+      [true, 2_000, true],
+      [true, 5, false],
+      [false, 2_000, false],
+    ] as const) {
+      const options = { shutdownDelayMs: 0, shutdownDeadlineMs: 10, overrunMs };
+      const lifecycle = createLifecycle([slow(overrunning)], silent, options);
+      await lifecycle.start();
+      await expect(lifecycle.stop()).resolves.toBe(inTime);
+    }
+  });
+
   it('stops the others when one fails to stop', async () => {
     const story: string[] = [];
     const broken = component('b', story, { stop: () => Promise.reject(new Error('no')) });
