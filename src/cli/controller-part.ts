@@ -4,6 +4,7 @@ import { buildAdmissionSettings } from '../admission/index.ts';
 import { createApplicationController, type ApplicationController } from '../applications/index.ts';
 import { SYSTEM_NAMESPACES } from '../contract/index.ts';
 import { createLeaderElector } from '../kube/index.ts';
+import { createUninstaller } from '../uninstall/index.ts';
 import { controllerMetrics, queueMetrics, reflectorMetrics } from './area-metrics.ts';
 import type { Part, Shared } from './shared.ts';
 import { stampPatch } from './stamp-patch.ts';
@@ -55,8 +56,20 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
     logger: log,
   });
 
+  const uninstaller = createUninstaller(
+    {
+      client,
+      logger: log,
+      // Whoever does not lead puts no finalizer on anything.
+      onBegin: () => elector.stop(),
+      onDone: () => process.kill(process.pid, 'SIGTERM'),
+    },
+    { namespace, validatingWebhookConfiguration: config.gate.validatingWebhookConfiguration },
+  );
+
   return {
-    components: [elector],
+    // Stopped last, since it may have to clean up.
+    components: [uninstaller, elector],
     checks: [
       {
         name: 'controller: standby, or leader with its caches synced',

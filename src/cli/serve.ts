@@ -24,6 +24,12 @@ const PART_BUILDERS: Readonly<Record<PartName, (shared: Shared) => Part>> = {
   controller: controllerPart,
 };
 
+/**
+ * Whoever takes thousands of finalizers off while everything is deleted gets more time than a rollout. The token of a ServiceAccount that is
+ * deleted is good for 60 s; with the usual deadline of 25 s this stays below it.
+ */
+const UNINSTALL_OVERRUN_MS = 30_000;
+
 /** Runs the parts that the configuration names until SIGTERM or SIGINT; resolves when they run. @throws when one cannot start */
 export async function serve(config: Config): Promise<void> {
   const logger = createLogger({ level: config.logLevel });
@@ -52,7 +58,11 @@ export async function serve(config: Config): Promise<void> {
   const lifecycle: Lifecycle = createLifecycle(
     [health, shared.pki, ...parts.flatMap((part) => part.components)],
     logger,
-    { shutdownDelayMs: config.shutdownDelay, shutdownDeadlineMs: config.shutdownDeadline },
+    {
+      shutdownDelayMs: config.shutdownDelay,
+      shutdownDeadlineMs: config.shutdownDeadline,
+      overrunMs: UNINSTALL_OVERRUN_MS,
+    },
   );
   stopOnSignals(lifecycle, shared, logger);
   await lifecycle.start();
