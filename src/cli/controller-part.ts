@@ -2,11 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { buildAdmissionSettings } from '../admission/index.ts';
 import { createApplicationController, type ApplicationController } from '../applications/index.ts';
-import { SYSTEM_NAMESPACES } from '../contract/index.ts';
+import { SYSTEM_NAMESPACES, callbackPath } from '../contract/index.ts';
 import { createLeaderElector } from '../kube/index.ts';
+import type { OutboundCaller } from '../outbound/index.ts';
 import { createUninstaller } from '../uninstall/index.ts';
 import { controllerMetrics, queueMetrics, reflectorMetrics } from './area-metrics.ts';
+import type { Component } from './lifecycle.ts';
+import { createOutbound } from './outbound.ts';
 import type { Part, Shared } from './shared.ts';
+import { createShutdownCaller } from './shutdown-caller.ts';
 import { stampPatch } from './stamp-patch.ts';
 
 /** Leader election, and while this replica leads, the controller. */
@@ -14,6 +18,8 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
   const { controller, namespace } = config;
   const settings = buildAdmissionSettings(config);
   const log = logger.child({ part: 'controller' });
+  const outbound = createOutbound({ client, logger, metrics }, config.outbound);
+  const callShutdown = createShutdownCaller(outbound, config.outbound, Date.now);
   let running: ApplicationController | undefined;
 
   const lead = async (signal: AbortSignal): Promise<void> => {
@@ -29,6 +35,9 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
         now: Date.now,
         randomBytes,
         stampPatch: (object) => stampPatch(object, settings),
+        callShutdown,
+        confirmUrl: (namespaceOf, application) =>
+          `${settings.callbackBase}${callbackPath(namespaceOf, application, 'shutdown')}`,
       },
       {
         workers: controller.workers,
@@ -69,7 +78,7 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
 
   return {
     // Stopped last, since it may have to clean up.
-    components: [uninstaller, elector],
+    components: [uninstaller, callerComponent(outbound), elector],
     checks: [
       {
         name: 'controller: standby, or leader with its caches synced',
@@ -81,5 +90,15 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
       for (const [phase, count] of running?.phases() ?? [])
         metrics.set('krake_hooks_applications', { phase }, count);
     },
+  };
+}
+
+/** Nothing is to be started; calls under way are ended. */
+function callerComponent(outbound: OutboundCaller): Component {
+  return {
+    name: 'outbound caller',
+    start: () => Promise.resolve(),
+    stop: () => outbound.close(),
+    ready: () => true,
   };
 }

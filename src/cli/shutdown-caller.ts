@@ -1,0 +1,47 @@
+import type { ShutdownCaller } from '../applications/index.ts';
+import type { Config } from '../config/index.ts';
+import { signWebhook, type CallResult, type OutboundCaller } from '../outbound/index.ts';
+
+/** Enough to say what a service answers; it is not kept. */
+const MAX_ANSWER_BYTES = 4_096;
+
+/**
+ * Asks applications to shut down: `PUT`, JSON, signed as Standard Webhooks with the application's token. Any 2xx means that it was heard; whether
+ * the application has shut down is said by its own PUT alone.
+ */
+export function createShutdownCaller(
+  outbound: OutboundCaller,
+  { connectTimeout, answerTimeout }: Config['outbound'],
+  now: () => number,
+): ShutdownCaller {
+  return async ({ url, connectTo, id, body, key, signal }) => {
+    const timestamp = Math.floor(now() / 1_000);
+    const result = await outbound.call({
+      purpose: 'shutdown',
+      method: 'PUT',
+      url,
+      headers: {
+        'content-type': 'application/json',
+        ...signWebhook({ id, timestamp, body, keys: [{ type: 'hmac', key }] }),
+      },
+      body,
+      ...(connectTo === undefined ? {} : { connectTo }),
+      connectTimeoutMs: connectTimeout,
+      answerTimeoutMs: answerTimeout,
+      maxAnswerBytes: MAX_ANSWER_BYTES,
+      group: new URL(url).hostname,
+      signal,
+    });
+    return isHeard(result) ? { accepted: true } : { accepted: false, error: describe(result) };
+  };
+}
+
+function isHeard(result: CallResult): boolean {
+  return result.kind === 'answered' && result.status >= 200 && result.status <= 299;
+}
+
+function describe(result: CallResult): string {
+  if (result.kind === 'failed') return result.message;
+  const isRedirect = result.status >= 300 && result.status <= 399;
+  return `answered ${result.status}${isRedirect ? ', a redirect, which is not followed' : ''}`;
+}
