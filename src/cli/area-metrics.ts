@@ -4,6 +4,8 @@ import type { CallbackMetrics } from '../callbacks/index.ts';
 import type { GateMetrics } from '../gate/index.ts';
 import type { ListenerMetrics } from '../http/index.ts';
 import type { ReflectorMetrics, WorkQueueMetrics } from '../kube/index.ts';
+import { outcomeLabel, type DelivererMetrics } from '../deliveries/index.ts';
+import type { JobsApiMetrics } from '../jobs-api/index.ts';
 import type { Metrics } from '../observability/index.ts';
 import type { OutboundMetrics } from '../outbound/index.ts';
 
@@ -88,5 +90,28 @@ export function queueMetrics(metrics: Metrics): WorkQueueMetrics {
     processed: (queue, outcome, seconds) =>
       metrics.observe('krake_hooks_queue_process_seconds', { queue, outcome }, seconds),
     retried: (queue) => metrics.count('krake_hooks_queue_retries_total', { queue }),
+  };
+}
+
+export function delivererMetrics(metrics: Metrics): DelivererMetrics {
+  return {
+    attempted(outcome, seconds) {
+      const label = { outcome: outcomeLabel(outcome) };
+      metrics.count('krake_hooks_delivery_attempts_total', label);
+      metrics.observe('krake_hooks_delivery_attempt_seconds', label, seconds);
+    },
+    ended(phase, reason, event, seconds) {
+      metrics.count('krake_hooks_deliveries_ended_total', { phase, reason, event });
+      if (phase === 'Delivered') metrics.observe('krake_hooks_event_to_delivery_seconds', { event }, seconds);
+    },
+  };
+}
+
+export function jobsApiMetrics(metrics: Metrics): JobsApiMetrics {
+  return {
+    answered(operation, status, seconds) {
+      metrics.count('krake_hooks_jobs_api_requests_total', { operation, code: String(status) });
+      metrics.observe('krake_hooks_jobs_api_seconds', { operation, code: String(status) }, seconds);
+    },
   };
 }

@@ -19,7 +19,7 @@ export function createOutbound(
   return createOutboundCaller(
     {
       resolveHost: createHostResolver(),
-      apiServers: createApiServerAddresses({ client, logger: log, monotonic }, inClusterUrl()),
+      apiServers: apiServersOf({ client, logger: log }),
       metrics: outboundMetrics(metrics),
       logger: log,
       monotonic,
@@ -32,4 +32,12 @@ export function createOutbound(
       userAgent: `krake-hooks/${VERSION}`,
     },
   );
+}
+
+/** Where the API server listens; nobody's webhook leads there. */
+export function apiServersOf({
+  client,
+  logger,
+}: Pick<Shared, 'client' | 'logger'>): ReturnType<typeof createApiServerAddresses> {
+  return createApiServerAddresses({ client, logger, monotonic: () => performance.now() }, inClusterUrl());
 }

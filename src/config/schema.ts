@@ -1,22 +1,7 @@
 import { z } from 'zod';
-import { parseDuration } from '../contract/index.ts';
+import { duration, port } from './fields.ts';
+import { jobsSchema } from './jobs-schema.ts';
 
-/** Text such as `90s`, `1h30m` or `PT90S`; read as milliseconds. */
-const duration = (byDefault: string) =>
-  z
-    .string()
-    .default(byDefault)
-    .transform((text, context) => {
-      const ms = parseDuration(text);
-      if (ms !== undefined) return ms;
-      context.addIssue({
-        code: 'custom',
-        message: `"${text}" is no duration; write it like 90s, 1h30m or PT90S`,
-      });
-      return z.NEVER;
-    });
-
-const port = (byDefault: number) => z.int().min(0).max(65_535).default(byDefault);
 const envName = (byDefault: string) =>
   z
     .string()
@@ -32,7 +17,9 @@ const endpoint = z
   .url({ protocol: /^https?$/ })
   .refine((text) => !/[?#]/.test(text), 'must have no query and no fragment');
 
-export const PARTS = ['admission', 'gate', 'callbacks', 'controller'] as const;
+export const PARTS = ['admission', 'gate', 'callbacks', 'controller', 'jobs'] as const;
+/** Job-done webhooks are a Deployment of their own, with rights of their own. */
+const DEFAULT_PARTS = PARTS.filter((part) => part !== 'jobs');
 export type Part = (typeof PARTS)[number];
 
 /**
@@ -40,11 +27,7 @@ export type Part = (typeof PARTS)[number];
  * unit carry it in their name, durations are text.
  */
 export const configSchema = z.strictObject({
-  parts: z
-    .array(z.enum(PARTS))
-    .min(1)
-    .default([...PARTS])
-    .describe('Which parts this process runs.'),
+  parts: z.array(z.enum(PARTS)).min(1).default(DEFAULT_PARTS).describe('Which parts this process runs.'),
   namespace: z
     .string()
     .min(1)
@@ -225,6 +208,8 @@ export const configSchema = z.strictObject({
       retryPeriod: duration('2s').describe('Time between tries to get or renew the lease.'),
     })
     .prefault({}),
+
+  jobs: jobsSchema,
 
   pki: z
     .strictObject({

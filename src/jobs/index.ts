@@ -14,3 +14,4 @@ export {
 } from './job-controller.ts';
 export type { JobFacts } from './job-facts.ts';
 export type { KnownDelivery } from './known-delivery.ts';
+export { parseFamilies, syncFamilies, type JobFamily } from './families.ts';

@@ -51,6 +51,10 @@ export const deliveryStatusSchema = z.object({
   phase: z.enum(DELIVERY_PHASES).optional().describe('Absent: Pending.'),
   attempts: z.int().optional().describe('Attempts so far, those of all rounds.'),
   roundAttempts: z.int().optional().describe('Attempts since the creation or the last redelivery.'),
+  refusals: z
+    .int()
+    .optional()
+    .describe('Attempts of this round that the endpoint refused in a way that seldom passes.'),
   roundStartedAt: z.iso.datetime().optional(),
   nextAttemptAt: z.iso.datetime().optional().describe('Not before this time is the next attempt.'),
   deliveredAt: z.iso.datetime().optional(),

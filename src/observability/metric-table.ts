@@ -157,6 +157,49 @@ export const METRICS = {
     help: 'Connections that ended in a TLS or HTTP error of the client.',
     labels: ['listener', 'failure'],
   },
+  krake_hooks_delivery_attempts_total: {
+    type: 'counter',
+    help: 'Calls of webhooks, by the class of the answer or why there was none.',
+    labels: ['outcome'],
+  },
+  krake_hooks_delivery_attempt_seconds: {
+    type: 'histogram',
+    help: 'Time of one call of a webhook.',
+    labels: ['outcome'],
+    buckets: SECONDS,
+  },
+  krake_hooks_deliveries_ended_total: {
+    type: 'counter',
+    help: 'Deliveries that came to their end: delivered, dead letters, cancelled, and why.',
+    labels: ['phase', 'reason', 'event'],
+  },
+  krake_hooks_event_to_delivery_seconds: {
+    type: 'histogram',
+    help: "From a Job's event (its second) to its delivery.",
+    labels: ['event'],
+    buckets: [0.5, 1, 2, 5, 15, 60, 300, 1_800, 7_200, 43_200, 259_200],
+  },
+  krake_hooks_deliveries_pending: {
+    type: 'gauge',
+    help: 'Deliveries that wait for their next attempt, on the leader.',
+    labels: [],
+  },
+  krake_hooks_deliveries_oldest_pending_seconds: {
+    type: 'gauge',
+    help: 'Age of the oldest delivery that waits, on the leader.',
+    labels: [],
+  },
+  krake_hooks_jobs_api_requests_total: {
+    type: 'counter',
+    help: 'Requests at the REST listener of job-done webhooks.',
+    labels: ['operation', 'code'],
+  },
+  krake_hooks_jobs_api_seconds: {
+    type: 'histogram',
+    help: 'Time to answer a request at that listener.',
+    labels: ['operation', 'code'],
+    buckets: SECONDS,
+  },
   krake_hooks_certificate_expiry_timestamp_seconds: {
     type: 'gauge',
     help: 'When the CA and the first serving certificate end, Unix time.',

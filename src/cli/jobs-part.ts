@@ -1,0 +1,159 @@
+import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import type { Config } from '../config/index.ts';
+import {
+  createHttpListener,
+  createHttpsListener,
+  type Listener,
+  type ListenerOptions,
+} from '../http/index.ts';
+import { createJobCaches, parseFamilies, syncFamilies, type JobCaches } from '../jobs/index.ts';
+import { createAuthorize, createJobsRouter } from '../jobs-api/index.ts';
+import { createLeaderElector, pause, systemClock } from '../kube/index.ts';
+import { createAddressPolicy } from '../outbound/index.ts';
+import { servingNames } from '../pki/index.ts';
+import {
+  delivererMetrics,
+  jobsApiMetrics,
+  listenerMetrics,
+  queueMetrics,
+  reflectorMetrics,
+} from './area-metrics.ts';
+import { apiServersOf, createOutbound } from './outbound.ts';
+import { createJobsRuntime, type JobsRuntime } from './jobs-runtime.ts';
+import type { Part, Shared } from './shared.ts';
+
+const SYNC_POLL_MS = 10;
+
+/** Job-done webhooks: watch caches and the REST listener on each replica; on the leader, the job controller and the deliverer. */
+export function jobsPart(shared: Shared): Part {
+  const { config, client, logger, metrics, events, identity } = shared;
+  const { jobs, namespace } = config;
+  const log = logger.child({ part: 'jobs' });
+  const caches = createJobCaches({ client, logger: log, metrics: reflectorMetrics(metrics) }, [namespace]);
+  const caller = createOutbound(shared, config.outbound);
+  const router = createJobsRouter({
+    client,
+    caches,
+    policy: createAddressPolicy(config.outbound),
+    apiServers: apiServersOf(shared),
+    authorize: createAuthorize(client, jobs, () => performance.now()),
+    logger: log,
+    metrics: jobsApiMetrics(metrics),
+    monotonic: () => performance.now(),
+  });
+  const listener = createRestListener(shared, router);
+  let running: JobsRuntime | undefined;
+
+  const lead = async (signal: AbortSignal): Promise<void> => {
+    if (!(await filled(caches, signal))) return;
+    await readFamilies(shared);
+    const runtime = createJobsRuntime(
+      {
+        client,
+        caches,
+        caller,
+        events,
+        logger: log,
+        delivererMetrics: delivererMetrics(metrics),
+        queueMetrics: queueMetrics(metrics),
+      },
+      config,
+    );
+    running = runtime;
+    // A lost lease ends everything at once, since another leads by now; an orderly end lets calls under way end.
+    const cut = new AbortController();
+    const onAbort = () => {
+      if (signal.reason instanceof Error && signal.reason.name === 'LostLeaseError') cut.abort(signal.reason);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    await runtime.start(cut.signal);
+    if (!signal.aborted) await once(signal, 'abort');
+    await runtime.stop();
+    cut.abort();
+    running = undefined;
+  };
+
+  const elector = createLeaderElector({
+    client,
+    namespace,
+    leaseName: jobs.leaseName,
+    identity,
+    leaseDurationMs: jobs.leaseDuration,
+    renewDeadlineMs: jobs.renewDeadline,
+    retryPeriodMs: jobs.retryPeriod,
+    onStartedLeading: lead,
+    logger: log,
+  });
+  const outbound = {
+    name: 'jobs: outbound calls',
+    start: () => Promise.resolve(),
+    stop: () => caller.close(),
+    ready: () => true,
+  };
+
+  return {
+    components: [outbound, caches, listener, elector],
+    checks: [
+      { name: 'jobs: listener', ready: () => listener.ready() },
+      { name: 'jobs: caches synced', ready: () => caches.ready() },
+      {
+        name: 'jobs: standby, or leader at work',
+        ready: () => (elector.isLeader() ? running?.ready() === true : elector.ready()),
+      },
+    ],
+    beforeScrape() {
+      metrics.set('krake_hooks_leader', {}, elector.isLeader() ? 1 : 0);
+      metrics.set('krake_hooks_deliveries_pending', {}, running?.pending() ?? 0);
+      metrics.set(
+        'krake_hooks_deliveries_oldest_pending_seconds',
+        {},
+        running === undefined ? 0 : oldestSeconds(caches),
+      );
+    },
+  };
+}
+
+function createRestListener(
+  { config, logger, metrics, pki }: Shared,
+  onRequest: ListenerOptions['onRequest'],
+): Listener {
+  const { jobs, namespace } = config;
+  const options = {
+    name: 'jobs',
+    host: jobs.host,
+    port: jobs.port,
+    onRequest,
+    logger,
+    metrics: listenerMetrics(metrics),
+  };
+  if (!jobs.tls) return createHttpListener(options);
+  const names = servingNames({ serviceName: jobs.serviceName, namespace, extraNames: jobs.extraNames });
+  return createHttpsListener({ ...options, tls: pki.tlsSource(names) });
+}
+
+async function filled(caches: JobCaches, signal: AbortSignal): Promise<boolean> {
+  while (!caches.ready() && !signal.aborted) await pause(systemClock, SYNC_POLL_MS, signal);
+  return !signal.aborted;
+}
+
+/** A file that cannot be used must not keep deliveries from going out. */
+async function readFamilies({ config, client, logger }: Shared): Promise<void> {
+  const { familiesFile, familiesNamespace, anonymousNamespaces }: Config['jobs'] = config.jobs;
+  const namespace = familiesNamespace ?? anonymousNamespaces[0];
+  if (familiesFile === undefined || namespace === undefined) return;
+  try {
+    await syncFamilies(client, namespace, parseFamilies(readFileSync(familiesFile, 'utf8')));
+  } catch (error) {
+    logger.error('the job families are not as their file says', { error: String(error) });
+  }
+}
+
+function oldestSeconds(caches: JobCaches): number {
+  let oldest = Date.now();
+  for (const { open } of caches.deliveries.store.values()) {
+    const at = Date.parse(open?.metadata.creationTimestamp ?? '');
+    if (at < oldest) oldest = at;
+  }
+  return (Date.now() - oldest) / 1_000;
+}

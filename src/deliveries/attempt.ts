@@ -1,0 +1,57 @@
+import type { Webhook, WebhookDelivery } from '../jobs/index.ts';
+import { classifyResult, type OutboundCaller } from '../outbound/index.ts';
+import type { AttemptResult } from './after-attempt.ts';
+import { buildRequest, type RequestOptions } from './build-request.ts';
+import type { SigningKeys } from './signing-keys.ts';
+
+export interface AttemptDeps {
+  readonly caller: OutboundCaller;
+  readonly keys: SigningKeys;
+  readonly now: () => number;
+}
+
+export interface AttemptOptions extends RequestOptions {
+  readonly connectTimeoutMs: number;
+}
+
+/** So much of an answer is read. */
+const MAX_ANSWER_BYTES = 2_048;
+const BODY_TIMEOUT_MS = 1_000;
+
+/** Calls the endpoint once. Rejects only when the API server cannot be asked for the key. */
+export async function attempt(
+  delivery: WebhookDelivery,
+  webhook: Webhook,
+  { caller, keys, now }: AttemptDeps,
+  options: AttemptOptions,
+  signal: AbortSignal,
+): Promise<AttemptResult> {
+  const { spec, metadata } = webhook;
+  const signing = await keys.keysFor(metadata.namespace, spec.secretRefs);
+  if (signing.kind === 'problem') return { kind: 'unsigned', problem: signing.problem };
+  const { headers, body } = buildRequest(delivery, webhook, signing.keys, now(), options);
+  const result = await caller.call({
+    purpose: 'webhook',
+    method: 'POST',
+    url: spec.url,
+    headers,
+    body,
+    connectTimeoutMs: Math.min(options.connectTimeoutMs, spec.timeoutSeconds * 1_000),
+    answerTimeoutMs: spec.timeoutSeconds * 1_000,
+    bodyTimeoutMs: BODY_TIMEOUT_MS,
+    maxAnswerBytes: MAX_ANSWER_BYTES,
+    group: metadata.uid,
+    signal,
+  });
+  return { kind: 'called', result, verdict: classifyResult(result, isInCluster(spec.url)) };
+}
+
+/** A Service's name: no dot, or `NAME.NAMESPACE` with or without `.svc` and the cluster's domain. */
+export function isInCluster(url: string): boolean {
+  const host = URL.parse(url)?.hostname ?? '';
+  return (
+    /^[a-z0-9-]+(\.[a-z0-9-]+)?(\.svc(\..+)?)?$/.test(host) &&
+    !/^[\d.]+$/.test(host) &&
+    (!host.includes('.') || /\.svc(\.|$)/.test(host))
+  );
+}

@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import type { KubeClient, KubeObject } from '../kube/index.ts';
+import { problem, type Outcome } from './outcome.ts';
+import { createRecentAnswers } from './recent-answers.ts';
+
+export interface AuthorizeOptions {
+  /** Who sends no token may act in these namespaces, in the first one unless they name another; empty: nobody. */
+  readonly anonymousNamespaces: readonly string[];
+  /** Audiences of which a token has to have one; empty: those of the API server itself. */
+  readonly audiences: readonly string[];
+}
+
+export interface Access {
+  readonly verb: 'get' | 'list' | 'create';
+  readonly resource: 'webhooks' | 'jobdonewatchers';
+  /** The namespace that the caller names. */
+  readonly namespace: string | undefined;
+  readonly authorization: string | undefined;
+}
+
+export type Authorized =
+  | { readonly kind: 'allowed'; readonly namespace: string }
+  | { readonly kind: 'refused'; readonly outcome: Outcome };
+
+/** Who may do this, and in which namespace. Rejects when the API server cannot be asked. */
+export type Authorize = (access: Access) => Promise<Authorized>;
+
+interface User {
+  readonly username: string;
+  readonly uid?: string;
+  readonly groups?: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+interface TokenReview extends KubeObject {
+  readonly status?: {
+    readonly authenticated?: boolean;
+    readonly user?: User;
+    readonly audiences?: readonly string[];
+  };
+}
+interface AccessReview extends KubeObject {
+  readonly status?: { readonly allowed?: boolean };
+}
+
+const TOKEN_REVIEWS = { apiVersion: 'authentication.k8s.io/v1', plural: 'tokenreviews' } as const;
+const ACCESS_REVIEWS = { apiVersion: 'authorization.k8s.io/v1', plural: 'subjectaccessreviews' } as const;
+const REMEMBERED = { keepMs: 10_000, max: 10_000 };
+const SERVICE_ACCOUNT = /^system:serviceaccount:([^:]+):[^:]+$/;
+const MAX_TOKEN = 16_384;
+
+export function createAuthorize(
+  client: Pick<KubeClient, 'create'>,
+  options: AuthorizeOptions,
+  monotonic: () => number,
+): Authorize {
+  const users = createRecentAnswers<User | undefined>(REMEMBERED, monotonic);
+  const accesses = createRecentAnswers<boolean>(REMEMBERED, monotonic);
+
+  async function review(token: string): Promise<User | undefined> {
+    const { audiences } = options;
+    const body = {
+      apiVersion: TOKEN_REVIEWS.apiVersion,
+      kind: 'TokenReview',
+      metadata: {},
+      spec: { token, ...(audiences.length > 0 && { audiences }) },
+    };
+    const { status } = await client.create<TokenReview>(TOKEN_REVIEWS, undefined, body);
+    return status?.authenticated === true ? status.user : undefined;
+  }
+
+  async function mayAccess(user: User, namespace: string, { verb, resource }: Access): Promise<boolean> {
+    const { username, uid, groups, extra } = user;
+    const body = {
+      apiVersion: ACCESS_REVIEWS.apiVersion,
+      kind: 'SubjectAccessReview',
+      metadata: {},
+      spec: {
+        user: username,
+        ...(uid !== undefined && { uid }),
+        ...(groups !== undefined && { groups }),
+        ...(extra !== undefined && { extra }),
+        resourceAttributes: { namespace, verb, group: 'hooks.krake.dev', resource },
+      },
+    };
+    const { status } = await client.create<AccessReview>(ACCESS_REVIEWS, undefined, body);
+    return status?.allowed === true;
+  }
+
+  function anonymous({ namespace }: Access): Authorized {
+    const [byDefault] = options.anonymousNamespaces;
+    if (byDefault === undefined) {
+      return refused(401, 'token-missing', 'Send the token of a service account: Authorization: Bearer ….', {
+        'WWW-Authenticate': 'Bearer realm="krake-hooks"',
+      });
+    }
+    const wanted = namespace ?? byDefault;
+    if (options.anonymousNamespaces.includes(wanted)) return { kind: 'allowed', namespace: wanted };
+    return refused(403, 'namespace-not-allowed', 'Without a token this namespace cannot be used.');
+  }
+
+  return async (access) => {
+    if (access.authorization === undefined) return anonymous(access);
+    const token = /^Bearer +(\S+)$/i.exec(access.authorization)?.[1];
+    const hash = createHash('sha256')
+      .update(token ?? '')
+      .digest('base64');
+    const user =
+      token === undefined || token.length > MAX_TOKEN
+        ? undefined
+        : await users.get(hash, () => review(token));
+    if (user === undefined) {
+      return refused(
+        401,
+        'token-invalid',
+        'The token is not valid here. Mount one with the audience that this service wants.',
+        {
+          'WWW-Authenticate': 'Bearer realm="krake-hooks", error="invalid_token"',
+        },
+      );
+    }
+    const namespace = access.namespace ?? SERVICE_ACCOUNT.exec(user.username)?.[1];
+    if (namespace === undefined) {
+      return refused(
+        400,
+        'namespace-missing',
+        'Name a namespace: ?namespace=NAME. Only service accounts have one of their own.',
+      );
+    }
+    const key = [hash, namespace, access.verb, access.resource].join('\n');
+    if (await accesses.get(key, () => mayAccess(user, namespace, access)))
+      return { kind: 'allowed', namespace };
+    const detail = `Your account may not ${access.verb} ${access.resource}.hooks.krake.dev in this namespace. Bind the ClusterRole krake-hooks-job-webhooks there.`;
+    return refused(403, 'forbidden', detail);
+  };
+}
+
+function refused(...args: Parameters<typeof problem>): Authorized {
+  return { kind: 'refused', outcome: problem(...args) };
+}
