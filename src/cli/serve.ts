@@ -13,6 +13,7 @@ import { listenerMetrics } from './area-metrics.ts';
 import { callbacksPart } from './callbacks-part.ts';
 import { controllerPart } from './controller-part.ts';
 import { gatePart } from './gate-part.ts';
+import { jobsPart } from './jobs-part.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { createShared, type Part, type Shared } from './shared.ts';
 import { VERSION } from './version.ts';
@@ -22,6 +23,7 @@ const PART_BUILDERS: Readonly<Record<PartName, (shared: Shared) => Part>> = {
   gate: gatePart,
   callbacks: callbacksPart,
   controller: controllerPart,
+  jobs: jobsPart,
 };
 
 /**
@@ -56,7 +58,7 @@ export async function serve(config: Config): Promise<void> {
     metrics: listenerMetrics(metrics),
   });
   const lifecycle: Lifecycle = createLifecycle(
-    [health, shared.pki, ...parts.flatMap((part) => part.components)],
+    [health, ...(needsPki(config) ? [shared.pki] : []), ...parts.flatMap((part) => part.components)],
     logger,
     {
       shutdownDelayMs: config.shutdownDelay,
@@ -74,8 +76,13 @@ export async function serve(config: Config): Promise<void> {
   });
 }
 
+/** Job-done webhooks over plain HTTP have nothing to do with the service's CA, and no right to it. */
+function needsPki(config: Config): boolean {
+  return config.jobs.tls || config.parts.some((part) => part !== 'jobs');
+}
+
 function needsCertificates(config: Config): boolean {
-  return config.parts.some((part) => part !== 'controller');
+  return needsPki(config) && config.parts.some((part) => part !== 'controller');
 }
 
 function stopOnSignals(lifecycle: Lifecycle, shared: Shared, logger: Logger): void {
