@@ -106,7 +106,8 @@ function networks(field: string, cidrs: readonly string[]): BlockList {
   const list = new BlockList();
   for (const [index, cidr] of cidrs.entries()) {
     const problem = addNetwork(list, cidr.trim());
-    if (problem !== undefined) throw new Error(`${field}[${index}]: "${cidr.slice(0, 63)}" ${problem}`);
+    if (problem !== undefined)
+      throw new Error(`outbound.${field}[${index}]: "${cidr.slice(0, 63)}" ${problem}`);
   }
   return list;
 }

@@ -37,3 +37,13 @@ export {
   type WebhookMessage,
 } from './standard-webhooks.ts';
 export { parseWebhookSecret, type ParsedSecret } from './webhook-secret.ts';
+export type { BreakerOptions, EndpointHealth } from './circuit-breaker.ts';
+export {
+  createEndpointQueues,
+  type EndpointQueues,
+  type EndpointQueuesDeps,
+  type EndpointState,
+  type Processed,
+  type QueueClock,
+  type QueuesLoad,
+} from './endpoint-queues.ts';

@@ -113,7 +113,7 @@ describe('address policy', () => {
   ])('says what is wrong with "%s"', (cidr, problem) => {
     const create = () => createAddressPolicy({ allowCidrs: [], denyCidrs: ['10.0.0.0/8', cidr] });
     expect(create).toThrow(problem);
-    expect(create).toThrow('denyCidrs[1]');
+    expect(create).toThrow('outbound.denyCidrs[1]: ');
   });
 
   it('decides the same on every way to write an IPv4 address as IPv6', () => {

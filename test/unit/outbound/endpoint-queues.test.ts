@@ -1,0 +1,293 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { createEndpointQueues, type Processed } from '../../../src/outbound/index.ts';
+import { createManualClock, settle } from '../kube/manual-clock.ts';
+import { createRecordingLogger } from '../kube/recording-logger.ts';
+
+const BREAKER = { failuresToOpen: 3, openMs: 10_000, maxOpenMs: 60_000 };
+const OK: Processed = { health: 'healthy' };
+const FAILED: Processed = { health: 'failing', againInMs: 1_000 };
+
+type Behave = (endpoint: string, key: string, signal: AbortSignal) => Promise<Processed>;
+
+function setting(behave: Behave, concurrency = 2) {
+  const clock = createManualClock();
+  const startedAt = clock.monotonic();
+  const logger = createRecordingLogger();
+  const calls: string[] = [];
+  const queues = createEndpointQueues(
+    {
+      process: (endpoint, key, signal) => {
+        calls.push(`${clock.monotonic() - startedAt} ${endpoint}/${key}`);
+        return behave(endpoint, key, signal);
+      },
+      concurrencyOf: () => concurrency,
+      clock,
+      logger,
+      random: () => 0.999_999,
+    },
+    BREAKER,
+  );
+  return { clock, logger, calls, queues };
+}
+
+/** Items that end when they are told to. */
+function held() {
+  const ends = new Map<string, (result: Processed) => void>();
+  const behave: Behave = (endpoint, key) =>
+    new Promise((resolve) => void ends.set(`${endpoint}/${key}`, resolve));
+  const end = async (item: string, result: Processed = OK): Promise<void> => {
+    const resolve = ends.get(item);
+    if (resolve === undefined) throw new Error(`${item} is not under way`);
+    ends.delete(item);
+    resolve(result);
+    await settle();
+  };
+  return { behave, end, underWay: () => [...ends.keys()] };
+}
+
+describe('endpoint queues', () => {
+  it('deal with so many items of an endpoint at a time, in their order', async () => {
+    const { behave, end, underWay } = held();
+    const { queues } = setting(behave);
+    for (const key of ['1', '2', '3', '4']) queues.add('a', key);
+    queues.add('b', '1');
+    expect(underWay()).toEqual(['a/1', 'a/2', 'b/1']);
+    expect(queues.state('a')).toEqual({ breaker: 'closed', waiting: 2, active: 2 });
+    await end('a/2');
+    expect(underWay()).toEqual(['a/1', 'b/1', 'a/3']);
+    await end('a/1');
+    await end('a/3');
+    await end('a/4');
+    expect(queues.state('a')).toBeUndefined();
+    expect(queues.load()).toEqual({ waiting: 0, active: 1, openBreakers: 0, lateMs: 0 });
+  });
+
+  it('do not let an endpoint that hangs touch another', async () => {
+    const { clock, calls, queues } = setting((endpoint) =>
+      endpoint === 'dead' ? new Promise(() => undefined) : Promise.resolve(OK),
+    );
+    for (let index = 0; index < 100; index++) queues.add('dead', String(index));
+    for (let index = 0; index < 100; index++) queues.add('alive', String(index));
+    await clock.advance(0);
+    expect(calls.filter((call) => call.startsWith('0 alive/'))).toHaveLength(100);
+    expect(calls.filter((call) => call.includes('dead/'))).toHaveLength(2);
+    await clock.advance(30_000);
+    expect(queues.load()).toEqual({ waiting: 98, active: 2, openBreakers: 0, lateMs: 30_000 });
+  });
+
+  it('bring an item when it is due, at the earlier of two times, and again when it says so', async () => {
+    let answers = 0;
+    const { clock, calls, queues } = setting(() =>
+      Promise.resolve(++answers === 1 ? { health: 'healthy', againInMs: 5_000 } : OK),
+    );
+    queues.add('a', '1', 60_000);
+    queues.add('a', '1', 2_000);
+    queues.add('a', '1', 90_000);
+    await clock.advance(100_000);
+    expect(calls).toEqual(['2000 a/1', '7000 a/1']);
+    expect(clock.pendingTimers()).toBe(0);
+  });
+
+  it('bring what was added while it was dealt with once more, and never two at a time', async () => {
+    const { behave, end, underWay } = held();
+    const { queues, calls } = setting(behave);
+    queues.add('a', '1');
+    queues.add('a', '1');
+    queues.add('a', '1');
+    expect(underWay()).toEqual(['a/1']);
+    await end('a/1');
+    expect(underWay()).toEqual(['a/1']);
+    await end('a/1');
+    expect(calls).toHaveLength(2);
+  });
+
+  it('take items out, also those under way', async () => {
+    const { behave, end } = held();
+    const { clock, queues, calls } = setting(behave, 1);
+    for (const key of ['1', '2', '3']) queues.add('a', key);
+    queues.remove('a', '1');
+    queues.remove('a', '2');
+    queues.remove('other', '9');
+    await end('a/1', FAILED);
+    await clock.advance(10_000);
+    expect(calls).toEqual(['0 a/1', '0 a/3']);
+  });
+
+  it('pause an endpoint that asks for it', async () => {
+    let first = true;
+    const { clock, calls, queues } = setting(() => {
+      const result: Processed = first ? { health: 'healthy', pauseMs: 30_000, againInMs: 1_000 } : OK;
+      first = false;
+      return Promise.resolve(result);
+    }, 1);
+    queues.add('a', '1');
+    queues.add('a', '2');
+    queues.add('b', '1');
+    await clock.advance(40_000);
+    expect(calls).toEqual(['0 a/1', '0 b/1', '30000 a/2', '30000 a/1']);
+  });
+
+  it('log what throws, and bring it again', async () => {
+    let first = true;
+    const { clock, calls, logger, queues } = setting(() => {
+      if (!first) return Promise.resolve(OK);
+      first = false;
+      return Promise.reject(new Error('a defect'));
+    });
+    queues.add('a', '1');
+    await clock.advance(10_000);
+    expect(calls).toEqual(['0 a/1', '5000 a/1']);
+    expect(logger.lines).toMatchObject([
+      { level: 'error', fields: { endpoint: 'a', key: '1', error: 'a defect' } },
+    ]);
+  });
+
+  it('stop: abort what is under way, wait for it, and begin nothing', async () => {
+    const ended: string[] = [];
+    const { clock, calls, queues } = setting(
+      (_endpoint, key, signal) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () => {
+            ended.push(key);
+            resolve({ health: 'neutral', againInMs: 0 });
+          });
+        }),
+    );
+    for (const key of ['1', '2', '3']) queues.add('a', key);
+    await queues.stop();
+    queues.add('a', '4');
+    await clock.advance(100_000);
+    expect(ended).toEqual(['1', '2']);
+    expect(calls).toHaveLength(2);
+    expect(clock.pendingTimers()).toBe(0);
+  });
+});
+
+describe('the breaker of an endpoint', () => {
+  it('opens after failures in a row, tries with one call, and stays open longer each time', async () => {
+    const { clock, calls, queues } = setting(() => Promise.resolve(FAILED), 8);
+    for (const key of ['1', '2', '3', '4', '5']) queues.add('a', key);
+    await clock.advance(0);
+    // All five began before the third failure was known.
+    expect(calls).toHaveLength(5);
+    expect(queues.state('a')?.breaker).toBe('open');
+    await clock.advance(120_000);
+    expect(calls.slice(5).map((call) => Math.round(Number.parseInt(call) / 1_000))).toEqual([10, 30, 70]);
+    expect(queues.load().openBreakers).toBe(1);
+  });
+
+  it('closes with the first success, and lets all through', async () => {
+    let isUp = false;
+    const { clock, calls, queues } = setting(() => Promise.resolve(isUp ? OK : FAILED), 4);
+    for (let index = 0; index < 20; index++) queues.add('a', String(index));
+    await clock.advance(5_000);
+    const before = calls.length;
+    expect(before).toBeLessThan(10);
+    isUp = true;
+    await clock.advance(10_000);
+    expect(calls).toHaveLength(before + 20);
+    expect(queues.state('a')).toBeUndefined();
+  });
+
+  it('is closed by a success in between', async () => {
+    let count = 0;
+    const { clock, calls, queues } = setting(() => Promise.resolve(++count % 3 === 0 ? OK : FAILED), 1);
+    for (let index = 0; index < 9; index++) queues.add('a', String(index));
+    await clock.advance(0);
+    expect(calls).toHaveLength(9);
+    expect(queues.state('a')?.breaker).toBe('closed');
+  });
+
+  it('is not impressed by what began before it opened, nor by what says nothing of the endpoint', async () => {
+    const { behave, end, underWay } = held();
+    const { clock, queues } = setting(behave, 5);
+    for (const key of ['1', '2', '3', 'late', 'later']) queues.add('a', key);
+    for (const key of ['1', '2', '3']) await end(`a/${key}`, FAILED);
+    await end('a/late', OK);
+    expect(queues.state('a')?.breaker).toBe('open');
+    await clock.advance(10_000);
+    expect(underWay()).toEqual(['a/later', 'a/1']);
+    await end('a/1', { health: 'neutral' });
+    expect(underWay()).toEqual(['a/later', 'a/2']); // another one tries
+    await end('a/later', FAILED);
+    expect(underWay()).toEqual(['a/2']);
+    await end('a/2', OK);
+    expect(underWay()).toEqual(['a/3']);
+    expect(queues.state('a')?.breaker).toBe('closed');
+  });
+
+  it('is closed by a person', async () => {
+    const { clock, calls, queues } = setting(() => Promise.resolve(FAILED), 1);
+    for (const key of ['1', '2', '3', '4']) queues.add('a', key);
+    await clock.advance(0);
+    expect(calls).toHaveLength(3);
+    queues.reset('a');
+    expect(calls).toHaveLength(4);
+    queues.drop('a');
+    await clock.advance(100_000);
+    expect(calls).toHaveLength(4);
+    expect(queues.state('a')).toBeUndefined();
+    expect(clock.pendingTimers()).toBe(0);
+  });
+});
+
+describe('whatever happens', () => {
+  const endpoint = fc.constantFrom('a', 'b');
+  const key = fc.constantFrom('1', '2', '3', '4', '5');
+  const result = fc.record(
+    {
+      health: fc.constantFrom('healthy' as const, 'failing' as const, 'neutral' as const),
+      againInMs: fc.nat(5_000),
+      pauseMs: fc.nat(3_000),
+    },
+    { requiredKeys: ['health'] },
+  );
+  const step = fc.oneof(
+    fc.record({ do: fc.constant('add' as const), endpoint, key, dueInMs: fc.nat(3_000) }),
+    fc.record({ do: fc.constantFrom('remove' as const, 'reset' as const, 'drop' as const), endpoint, key }),
+    fc.record({ do: fc.constant('end' as const), index: fc.nat(10), result }),
+    fc.record({ do: fc.constant('advance' as const), ms: fc.nat(20_000) }),
+  );
+
+  it('no item is dealt with twice at a time, no endpoint has too many, and what was added is dealt with', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const underWay: { readonly item: string; readonly end: (result: Processed) => void }[] = [];
+        let isOver = false;
+        const wanted = new Set<string>();
+        const { clock, queues } = setting((name, itemKey) => {
+          const item = `${name}/${itemKey}`;
+          wanted.delete(item);
+          expect(underWay.map((one) => one.item)).not.toContain(item);
+          expect(underWay.filter((one) => one.item.startsWith(`${name}/`)).length).toBeLessThan(2);
+          if (isOver) return Promise.resolve(OK);
+          return new Promise((end) => void underWay.push({ item, end }));
+        });
+        for (const each of steps) {
+          if (each.do === 'add') {
+            wanted.add(`${each.endpoint}/${each.key}`); // before: it may begin at once
+            queues.add(each.endpoint, each.key, each.dueInMs);
+          } else if (each.do === 'advance') await clock.advance(each.ms);
+          else if (each.do === 'end') underWay.splice(each.index, 1)[0]?.end(each.result);
+          else if (each.do === 'reset') queues.reset(each.endpoint);
+          else if (each.do === 'remove') {
+            queues.remove(each.endpoint, each.key);
+            wanted.delete(`${each.endpoint}/${each.key}`);
+          } else {
+            queues.drop(each.endpoint);
+            for (const item of wanted) if (item.startsWith(`${each.endpoint}/`)) wanted.delete(item);
+          }
+          await settle();
+        }
+        isOver = true;
+        for (const { end } of underWay.splice(0)) end(OK);
+        await clock.advance(1_000_000);
+        expect([...wanted]).toEqual([]);
+        expect(queues.load()).toEqual({ waiting: 0, active: 0, openBreakers: 0, lateMs: 0 });
+        expect(clock.pendingTimers()).toBe(0);
+      }),
+      { numRuns: 150 },
+    );
+  }, 60_000);
+});
