@@ -40,14 +40,16 @@ export function isManaged({ labels }: ObjectMeta): boolean {
   return labels?.[MANAGED_BY_LABEL] === MANAGED_BY;
 }
 
+export interface Identity {
+  readonly namespace?: string | undefined;
+  readonly name?: string;
+}
+
 /** `deployments shop/web`, for people. */
-export function describeObject(resource: Resource, { namespace, name }: ObjectMeta): string {
+export function describeObject(resource: Resource, { namespace, name }: Identity): string {
   return `${resource.plural} ${namespace === undefined ? '' : `${namespace}/`}${name ?? ''}`;
 }
 
-export function refOf(
-  resource: Resource,
-  { namespace, name = '' }: Pick<ObjectMeta, 'name'> & { readonly namespace?: string | undefined },
-): ObjectRef {
+export function refOf(resource: Resource, { namespace, name = '' }: Identity): ObjectRef {
   return { resource, name, ...(namespace === undefined ? {} : { namespace }) };
 }

@@ -1,0 +1,205 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { FINALIZER_SHUTDOWN, WORKLOAD_KINDS } from '../../src/contract/index.ts';
+import { waitFor } from '../cluster/wait-for.ts';
+import { clientOfServiceAccount } from './service-account-client.ts';
+import { startService, type ServiceProcess } from './service.ts';
+import { MANIFESTS, startUninstallSetting, type UninstallSetting } from './uninstall-setting.ts';
+
+// `kubectl delete -k manifests`, which waits for nothing between one object and the next, with a live service that has exactly the
+// rights of the manifests. What the kubelet does, the test does: SIGTERM as soon as the namespace is being deleted.
+
+jest.setTimeout(240_000);
+const ACCOUNT = 'krake-hooks-controller';
+const KRAKE_SYSTEM = { resource: { apiVersion: 'v1', plural: 'namespaces' }, name: 'krake-system' } as const;
+
+let setting: UninstallSetting;
+beforeAll(async () => {
+  setting = await startUninstallSetting();
+}, 120_000);
+afterAll(() => setting.stop());
+
+/** So many replicas of the controller, of which one leads. */
+async function startControllers(count: number): Promise<ServiceProcess[]> {
+  const { kubeconfig } = await clientOfServiceAccount(setting.controlPlane, 'krake-system', ACCOUNT);
+  const starting = Array.from({ length: count }, () =>
+    startService(setting.controlPlane, { parts: ['controller'], kubeconfig }),
+  );
+  const services = await Promise.all(starting);
+  await Promise.all(services.map((service) => service.untilReady()));
+  await waitFor('one of them to lead', async () => {
+    const metrics = await Promise.all(services.map(({ get }) => get('/metrics')));
+    return metrics.some(({ text }) => /^krake_hooks_leader 1$/m.test(text)) || undefined;
+  });
+  return services;
+}
+
+/** Annotated Deployments without pods; resolves when the controller has put its finalizers everywhere. */
+async function makeLiveApplications(namespace: string, count: number): Promise<void> {
+  const names = Array.from({ length: count }, (_, at) => `web-${at}`);
+  for (const name of names) {
+    const labels = { app: name };
+    const annotations = { 'hooks.krake.dev/hooks': 'shutdown' };
+    await setting.admin.create(WORKLOAD_KINDS.Deployment, namespace, {
+      metadata: { name, annotations },
+      spec: {
+        replicas: 0,
+        selector: { matchLabels: labels },
+        template: {
+          metadata: { labels },
+          spec: { containers: [{ name: 'main', image: 'example.invalid/main' }] },
+        },
+      },
+    });
+  }
+  await waitFor(
+    'the controller to hold them',
+    async () => ((await setting.held()).length >= 3 * count ? true : undefined),
+    { timeoutMs: 60_000 },
+  );
+}
+
+/** SIGTERM to all, once the namespace is being deleted: the kubelet's part. */
+async function terminateWithTheNamespace(services: readonly ServiceProcess[]): Promise<(number | null)[]> {
+  await waitFor(
+    'the namespace to be terminating',
+    async () => (await setting.admin.get(KRAKE_SYSTEM))?.metadata.deletionTimestamp,
+    { intervalMs: 20 },
+  );
+  return Promise.all(services.map((service) => service.end()));
+}
+
+const deleteManifests = () =>
+  setting.controlPlane.kubectl(['delete', '-k', MANIFESTS, '--timeout=90s'], { timeoutMs: 100_000 });
+
+async function expectNothingLeft(namespace: string): Promise<void> {
+  expect(await setting.held()).toEqual([]);
+  expect(await setting.installed()).toEqual([]);
+  const { stdout } = await setting.controlPlane.kubectl(['-n', namespace, 'get', 'secrets', '-o', 'name']);
+  expect(stdout).toBe('');
+}
+
+describe('kubectl delete -k with a live service', () => {
+  it.each([1, 2])('leaves nothing, with %i replicas of the controller', async (replicas) => {
+    await setting.apply();
+    const namespace = `shop-${replicas}`;
+    await setting.namespace(namespace);
+    const services = await startControllers(replicas);
+    await makeLiveApplications(namespace, 10);
+
+    const terminated = terminateWithTheNamespace(services);
+    await deleteManifests();
+
+    expect(await terminated).toEqual(Array(replicas).fill(0));
+    await expectNothingLeft(namespace);
+    await setting.controlPlane.kubectl(['delete', 'namespace', namespace, '--timeout=60s']);
+  });
+
+  it('leaves nothing when SIGTERM comes before anybody has noticed', async () => {
+    await setting.apply();
+    await setting.namespace('early');
+    const services = await startControllers(1);
+    await makeLiveApplications('early', 5);
+
+    const ended = services[0]?.end();
+    await deleteManifests();
+
+    expect(await ended).toBe(0);
+    await expectNothingLeft('early');
+  });
+
+  it('waits when the service is dead, and uninstall ends it', async () => {
+    await setting.apply();
+    await setting.namespace('dead');
+    const services = await startControllers(1);
+    await makeLiveApplications('dead', 3);
+    for (const service of services) await service.end('SIGKILL');
+
+    const deletion = deleteManifests();
+    await waitFor('everything to be deleted but what is held', async () => {
+      const left = await setting.installed();
+      return left.every((name) =>
+        /^(namespaces|serviceaccounts|clusterrole|customresourcedef|secrets)/.test(name),
+      )
+        ? true
+        : undefined;
+    });
+    expect((await setting.held()).length).toBeGreaterThanOrEqual(6);
+    expect((await setting.run('uninstall', '--yes')).code).toBe(0);
+
+    await deletion;
+    await expectNothingLeft('dead');
+  });
+
+  it('cleans up as well when only the namespace is deleted, and leaves no gate', async () => {
+    await setting.apply();
+    await setting.namespace('alone');
+    const services = await startControllers(2);
+    await makeLiveApplications('alone', 5);
+
+    const terminated = terminateWithTheNamespace(services);
+    await setting.controlPlane.kubectl(['delete', 'namespace', 'krake-system', '--timeout=60s']);
+
+    expect(await terminated).toEqual([0, 0]);
+    expect(await setting.held()).toEqual([]);
+    const left = await setting.installed();
+    expect(left.filter((name) => name.startsWith('validatingwebhook'))).toEqual([]);
+    // Its roles are let go, so that nothing waits for it when they are deleted.
+    const role = {
+      resource: { apiVersion: 'rbac.authorization.k8s.io/v1', plural: 'clusterroles' },
+      name: ACCOUNT,
+    };
+    expect((await setting.admin.get(role))?.metadata.finalizers).toBeUndefined();
+    // Applications are the user's: their data stays.
+    const { stdout } = await setting.controlPlane.kubectl([
+      '-n',
+      'alone',
+      'get',
+      'applications,secrets',
+      '-o',
+      'name',
+    ]);
+    expect(stdout.trim().split('\n')).toHaveLength(10);
+    await deleteManifests().catch(() => undefined);
+    await setting.run('uninstall', '--yes');
+  });
+
+  it('takes a finalizer off a workload of a namespace that is not opted in any more', async () => {
+    await setting.apply();
+    await setting.namespace('out');
+    const { client, close } = await clientOfServiceAccount(setting.controlPlane, 'krake-system', ACCOUNT);
+    const ref = { resource: WORKLOAD_KINDS.Deployment, namespace: 'out', name: 'web' };
+    await setting.holdWorkload('out', 'Deployment', 'web');
+    await setting.controlPlane.kubectl(['label', 'namespace', 'out', 'hooks.krake.dev/enabled-']);
+    const change = (body: object) => client.patch(ref, { type: 'merge', body });
+    await waitFor('the policy to know the label', async () => {
+      try {
+        await change({ spec: { replicas: 1 } });
+        await setting.admin.patch(ref, { type: 'merge', body: { spec: { replicas: 0 } } });
+        return undefined;
+      } catch (error) {
+        return String(error).includes('krake-hooks-own-workloads') ? true : undefined;
+      }
+    });
+    await change({ metadata: { finalizers: null } });
+    await expect(change({ metadata: { finalizers: [FINALIZER_SHUTDOWN] } })).rejects.toThrow(
+      'krake-hooks-own-workloads',
+    );
+    await close();
+  });
+
+  it('a stolen token of the controller can bind its rights to nobody else', async () => {
+    const { client, close } = await clientOfServiceAccount(setting.controlPlane, 'krake-system', ACCOUNT);
+    const resource = { apiVersion: 'rbac.authorization.k8s.io/v1', plural: 'clusterrolebindings' };
+    const subjects = [{ kind: 'ServiceAccount', name: 'default', namespace: 'out' }];
+    await expect(
+      client.patch({ resource, name: ACCOUNT }, { type: 'merge', body: { subjects } }),
+    ).rejects.toThrow('krake-hooks-own-roles');
+    await expect(
+      client.patch(
+        { resource, name: ACCOUNT },
+        { type: 'merge', body: { metadata: { finalizers: ['a.b/c'] } } },
+      ),
+    ).rejects.toThrow('krake-hooks-own-roles');
+    await close();
+  });
+});
