@@ -66,11 +66,7 @@ export function describeSecret(
   const { uid = '', resourceVersion = '' } = secret.metadata;
   const token = readToken(secret);
   const tokenSha256 = token === undefined ? undefined : sha256(token);
-  const isOurs =
-    secret.metadata.labels?.[MANAGED_BY_LABEL] === MANAGED_BY ||
-    (tokenSha256 !== undefined && tokenSha256 === app.status?.tokenSha256) ||
-    secret.metadata.ownerReferences?.some(({ uid: owner }) => owner === app.metadata.uid) === true;
-  if (!isOurs) return { state: 'foreign' };
+  if (!isOurs(secret.metadata, tokenSha256, app)) return { state: 'foreign' };
   const inOrder =
     secret.data?.[CA_BUNDLE_KEY] === encode(caBundle) &&
     hasLabels(secret.metadata, wantedLabels(app)) &&
@@ -86,6 +82,15 @@ export function describeSecret(
     deleting,
     held: isHeld(secret.metadata),
   };
+}
+
+/** By its label, its owner, or the token in it. */
+function isOurs(metadata: ObjectMeta, tokenSha256: string | undefined, app: Application): boolean {
+  return (
+    metadata.labels?.[MANAGED_BY_LABEL] === MANAGED_BY ||
+    (tokenSha256 !== undefined && tokenSha256 === app.status?.tokenSha256) ||
+    metadata.ownerReferences?.some(({ uid: owner }) => owner === app.metadata.uid) === true
+  );
 }
 
 /** The Secret as it is, without our finalizer. */

@@ -7,6 +7,7 @@ import type { ConversationPod, ShutdownTarget } from './conversation.ts';
 import type { KnownCalls } from './shutdown/conversation-calls.ts';
 import type { PlannedCall } from './shutdown/draft.ts';
 import type { LivePod } from './shutdown/live-pod.ts';
+import type { DesiredReplicas } from './shutdown/surplus.ts';
 
 export type SecretState =
   | { readonly state: 'absent' }
@@ -31,6 +32,8 @@ export interface LiveState {
   readonly secret: SecretState;
   /** Undefined until something depended on them in this pass. */
   readonly pods: readonly LivePod[] | undefined;
+  /** How many pods the owners want of which some are to go; read with the pods. */
+  readonly desired?: DesiredReplicas;
   /** What the shutdown service leads to; undefined: there is none, or it has no selector. */
   readonly target: ShutdownTarget | undefined;
 }

@@ -95,24 +95,12 @@ export function describeWorkload(
   application: string,
   stampPatch: readonly unknown[] | undefined,
 ): LiveWorkload {
-  const {
-    name = '',
-    uid = '',
-    resourceVersion = '',
-    deletionTimestamp,
-    annotations,
-    labels,
-    finalizers = [],
-  } = object.metadata;
+  const { name = '', uid = '', resourceVersion = '', annotations, labels } = object.metadata;
   const isPart = isPartOfKnownWorkload(kind, object.metadata);
   return {
     ref: { apiVersion: WORKLOAD_KINDS[kind].apiVersion, kind, name, uid },
     resourceVersion,
-    deleting: deletionTimestamp !== undefined,
-    deletedAtMs: deletionTimestamp === undefined ? 0 : Date.parse(deletionTimestamp),
-    held: finalizers.includes(FINALIZER_SHUTDOWN),
-    orphaning: deletionTimestamp !== undefined && finalizers.includes(FINALIZER_ORPHAN),
-    finalizers,
+    ...describeDeletion(object.metadata),
     nodeSelector: object.spec?.template?.spec?.nodeSelector ?? {},
     asked: isPart ? undefined : readAsked(kind, object, application),
     claimed: annotations?.[ANNOTATION_STAMPED_FROM] === CLAIMED,
@@ -124,6 +112,20 @@ export function describeWorkload(
     replicas: replicasOf(kind, object),
     injected: isInjected(kind, object, application) || (stampPatch !== undefined && !isPart),
     stampPatch: isPart ? undefined : stampPatch,
+  };
+}
+
+function describeDeletion({
+  deletionTimestamp,
+  finalizers = [],
+}: ObjectMeta): Pick<LiveWorkload, 'deleting' | 'deletedAtMs' | 'held' | 'orphaning' | 'finalizers'> {
+  const deleting = deletionTimestamp !== undefined;
+  return {
+    deleting,
+    deletedAtMs: deleting ? Date.parse(deletionTimestamp) : 0,
+    held: finalizers.includes(FINALIZER_SHUTDOWN),
+    orphaning: deleting && finalizers.includes(FINALIZER_ORPHAN),
+    finalizers,
   };
 }
 

@@ -56,8 +56,8 @@ export function projectMember(kind: ApplicationKind, object: KubeObject): Member
   const { name, namespace, uid, annotations, generation, deletionTimestamp, finalizers } = object.metadata;
   if (name === undefined || namespace === undefined || uid === undefined) return undefined;
   const held = finalizers?.includes(FINALIZER_SHUTDOWN) === true;
-  if (annotations?.[ANNOTATION_HOOKS] === undefined && !held) return undefined;
-  if (isPartOfKnownWorkload(kind, object.metadata)) return undefined;
+  const concernsUs = held || annotations?.[ANNOTATION_HOOKS] !== undefined;
+  if (!concernsUs || isPartOfKnownWorkload(kind, object.metadata)) return undefined;
   const application = applicationOf(kind, object.metadata);
   if (application === undefined) return undefined;
   const request = parseHookAnnotations(annotations);
@@ -70,13 +70,22 @@ export function projectMember(kind: ApplicationKind, object: KubeObject): Member
     hooks: joinHooks(request.hooks),
     containers: annotations?.[ANNOTATION_CONTAINERS],
     completeAction: request.completeAction,
-    shutdown: isDeepStrictEqual(request.shutdown, DEFAULT_SHUTDOWN) ? DEFAULT_SHUTDOWN : request.shutdown,
+    shutdown: shared(request.shutdown),
     generation: generation ?? 0,
     deleting: deletionTimestamp !== undefined,
     held,
-    claimed: annotations?.[ANNOTATION_STAMPED_FROM] === CLAIMED,
+    claimed: isClaimed(object.metadata),
     revision: kind === 'Job' || kind === 'Pod' ? (object.metadata.resourceVersion ?? '') : '',
   };
+}
+
+function isClaimed({ annotations }: ObjectMeta): boolean {
+  return annotations?.[ANNOTATION_STAMPED_FROM] === CLAIMED;
+}
+
+/** Most have the defaults, so that ten thousand members share them. */
+function shared(choice: ShutdownChoice): ShutdownChoice {
+  return isDeepStrictEqual(choice, DEFAULT_SHUTDOWN) ? DEFAULT_SHUTDOWN : choice;
 }
 
 /** The Application that a workload belongs to; undefined: its label is no valid name. */

@@ -50,7 +50,13 @@ beforeAll(async () => {
   replica = await setting.replica({ callShutdown: hear });
 }, START_MS);
 afterEach(() => {
-  if (process.env.DBG) console.log(replica.lines.slice(-14).map((l) => JSON.stringify(l)).join("\n"));
+  if (process.env.DBG)
+    console.log(
+      replica.lines
+        .slice(-14)
+        .map((l) => JSON.stringify(l))
+        .join('\n'),
+    );
   answer = () => ({ accepted: true });
   heard.length = 0;
 });
@@ -113,24 +119,25 @@ async function runningPods(application: string, count: number, namespace = NAMES
 async function start(
   name: string,
   annotations: Readonly<Record<string, string>> = {},
-  options: { readonly replicas?: number; readonly hooks?: string } = {},
+  options: {
+    readonly replicas?: number;
+    readonly hooks?: string;
+    readonly kind?: 'Deployment' | 'ReplicaSet';
+  } = {},
 ): Promise<{ app: Application; pods: KubeObject[] }> {
-  const { replicas = 1, hooks = 'shutdown' } = options;
-  await setting.createWorkload('Deployment', name, { hooks, replicas, annotations });
-  const pods = await runningPods(`deployment-${name}`, replicas);
+  const { replicas = 1, hooks = 'shutdown', kind = 'Deployment' } = options;
+  const application = `${kind.toLowerCase()}-${name}`;
+  await setting.createWorkload(kind, name, { hooks, replicas, annotations });
+  const pods = await runningPods(application, replicas);
   await waitFor(
     `the finalizer on ${name}`,
     async () => {
-      const workload = await setting.workload('Deployment', name);
+      const workload = await setting.workload(kind, name);
       return workload?.metadata.finalizers?.includes(FINALIZER_SHUTDOWN) === true ? true : undefined;
     },
     SOON,
   );
-  const app = await setting.applicationThat(
-    `deployment-${name}`,
-    'runs',
-    (a) => a.status?.phase === 'Running',
-  );
+  const app = await setting.applicationThat(application, 'runs', (a) => a.status?.phase === 'Running');
   return { app, pods };
 }
 
@@ -445,25 +452,25 @@ describe('the shutdown conversation on a real API server', () => {
   it(
     'moves an application: the pods go and come back, everything else stays',
     async () => {
-      const { app, pods } = await start('nomad', POD_FORM, { replicas: 2 });
-      await request('deployment-nomad', 'migrate:disk=ssd');
-      await setting.applicationThat('deployment-nomad', 'was asked', wasHeard);
-      for (const pod of pods) await confirm('deployment-nomad', pod.metadata.uid);
-      await setting.applicationThat('deployment-nomad', 'moves', (a) => a.status?.phase === 'Migrating');
+      const { app, pods } = await start('nomad', POD_FORM, { replicas: 2, kind: 'ReplicaSet' });
+      await request('replicaset-nomad', 'migrate:disk=ssd');
+      await setting.applicationThat('replicaset-nomad', 'was asked', wasHeard);
+      for (const pod of pods) await confirm('replicaset-nomad', pod.metadata.uid);
+      await setting.applicationThat('replicaset-nomad', 'moves', (a) => a.status?.phase === 'Migrating');
       for (const pod of pods) await goneSoon(pod);
-      await runningPods('deployment-nomad', 2);
+      await runningPods('replicaset-nomad', 2);
       const moved = await setting.applicationThat(
-        'deployment-nomad',
+        'replicaset-nomad',
         'runs',
         (a) => a.status?.phase === 'Running',
       );
       expect(moved.metadata.uid).toBe(app.metadata.uid);
       expect(moved.status?.tokenSha256).toBe(app.status?.tokenSha256);
-      const workload = (await setting.workload('Deployment', 'nomad')) as {
+      const workload = (await setting.workload('ReplicaSet', 'nomad')) as {
         spec?: { template: { spec: { nodeSelector?: object } } };
       };
       expect(workload.spec?.template.spec.nodeSelector).toEqual({ disk: 'ssd' });
-      expect(await describeApplication('deployment-nomad')).toContain('Migrated');
+      expect(await describeApplication('replicaset-nomad')).toContain('Migrated');
     },
     LONG_MS,
   );

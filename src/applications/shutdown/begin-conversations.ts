@@ -19,6 +19,7 @@ import {
   type ShutdownSituation,
 } from './draft.ts';
 import type { LivePod } from './live-pod.ts';
+import { withinSurplus } from './surplus.ts';
 import { conversationBegun } from './shutdown-events.ts';
 
 /** Takes up what the gate has stored: a pod that some conversation is about already is only marked, one that is gone is forgotten. */
@@ -73,7 +74,10 @@ function beginForWorkloads(draft: Draft, s: ShutdownSituation): void {
 
 function beginForGoing(draft: Draft, s: ShutdownSituation): void {
   const { going } = draft.shutdown;
-  const pods = s.inhabitants.filter(({ uid }) => going[uid] !== undefined && !isSpokenFor(draft, uid));
+  const named = s.inhabitants.filter(({ uid }) => going[uid] !== undefined && !isSpokenFor(draft, uid));
+  const desired = s.live.desired ?? new Map<string, number>();
+  const pods = withinSurplus(named, s.pods, draft.shutdown, desired, (uid) => isSpokenFor(draft, uid));
+  for (const pod of named) if (!pods.includes(pod)) forget(going, pod.uid);
   const groups = formOf(s.spec) === 'service' ? [pods] : pods.map((pod) => [pod]);
   for (const group of groups) {
     if (group.length === 0 || mustWait(draft, s)) continue;

@@ -3,7 +3,7 @@ import type { Conversation } from '../conversation.ts';
 /** How long conversations have left. */
 export interface Deadlines {
   /** Milliseconds until the deadline of this round; 0 or less: it has passed. */
-  remainingMs(conversation: Conversation): number;
+  readonly remainingMs: (conversation: Conversation) => number;
 }
 
 /** Seen rounds are forgotten in the order in which they were first seen; more are hardly open at once. */

@@ -28,6 +28,14 @@ export interface LivePod {
   readonly ports: Readonly<Record<string, number>>;
   /** UID of the workload at the top of its owners; its own for a bare pod. Only looked up where there are several workloads. */
   readonly rootUid: string | undefined;
+  /** The ReplicaSet or ReplicationController that it is one of. */
+  readonly owner: PodOwner | undefined;
+}
+
+export interface PodOwner {
+  readonly kind: 'ReplicaSet' | 'ReplicationController';
+  readonly name: string;
+  readonly uid: string;
 }
 
 /** It has something to save and nobody can take it away any more without a goodbye. */
@@ -53,7 +61,15 @@ export function describePod(object: PodObject, rootUid?: string): LivePod {
     labels,
     ports: Object.fromEntries(named),
     rootUid,
+    owner: ownerOf(object),
   };
+}
+
+function ownerOf({ metadata }: PodObject): PodOwner | undefined {
+  const owner = knownController(metadata);
+  const { kind, name, uid } = owner ?? {};
+  const isCounting = kind === 'ReplicaSet' || kind === 'ReplicationController';
+  return isCounting && name !== undefined && uid !== undefined ? { kind, name, uid } : undefined;
 }
 
 /** Pods that carry the application's label. */

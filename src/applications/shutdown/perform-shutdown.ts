@@ -114,7 +114,9 @@ export function withFinalizer(app: Application, wanted: boolean): Application {
 
 /** Without the person's request that was carried out; a newer one stays. */
 export function withoutRequest(app: Application, request: string): Application {
-  const annotations = { ...app.metadata.annotations };
-  if (annotations[ANNOTATION_REQUEST] === request) delete annotations[ANNOTATION_REQUEST];
+  const kept = Object.entries(app.metadata.annotations ?? {}).filter(
+    ([key, value]) => key !== ANNOTATION_REQUEST || value !== request,
+  );
+  const annotations = Object.fromEntries(kept);
   return { ...app, metadata: { ...app.metadata, annotations } };
 }

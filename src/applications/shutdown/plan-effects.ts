@@ -1,5 +1,5 @@
-import { isFreeToGo, letsGo, type ConversationPod } from '../conversation.ts';
-import type { Step } from '../application-view.ts';
+import { isFreeToGo, letsGo, type Conversation } from '../conversation.ts';
+import type { RemovablePod, Step } from '../application-view.ts';
 import type { LiveWorkload } from '../live-workload.ts';
 import { requestOf } from './answer-request.ts';
 import type { ShutdownSituation } from './draft.ts';
@@ -73,15 +73,22 @@ function removePods(s: ShutdownSituation): Step | undefined {
   );
   const pods = (s.status.shutdown?.conversations ?? [])
     .filter(letsGo)
-    .flatMap((c) =>
-      c.pods.map((pod) => (c.reason === 'requested' ? { ...pod, cause: pod.cause ?? CAUSE_OF_MOVE } : pod)),
-    )
-    .filter((pod): pod is ConversationPod & { cause: NonNullable<ConversationPod['cause']> } => {
-      return pod.cause !== undefined && present.has(pod.uid);
-    })
+    .flatMap((conversation) => removable(conversation, s))
+    .filter(({ uid }) => present.has(uid))
     .slice(0, MAX_REMOVED_AT_ONCE);
   if (pods.length === 0) return undefined;
   return { do: 'remove-pods', pods, events: pods.map((pod) => podRemoved(pod, s)) };
 }
 
-const CAUSE_OF_MOVE = 'deletion';
+/** Those that somebody wanted to remove; of an application that moves all of them, unless a rollout does it. */
+function removable({ pods, reason, nodeSelector }: Conversation, s: ShutdownSituation): RemovablePod[] {
+  const isRolledOut =
+    nodeSelector !== undefined &&
+    Object.keys(nodeSelector).length > 0 &&
+    s.asking.every(({ ref }) => ref.kind === 'Deployment');
+  const moves = reason === 'requested' && !isRolledOut;
+  return pods.flatMap((pod) => {
+    const cause = pod.cause ?? (moves ? 'deletion' : undefined);
+    return cause === undefined ? [] : [{ ...pod, cause }];
+  });
+}

@@ -4,6 +4,7 @@ import { replaceApplication, replaceStatus } from '../application-writer.ts';
 import type { Outcome, StepDeps } from '../perform-step.ts';
 import { callApplication } from './call-application.ts';
 import { listPods } from './live-pod.ts';
+import { readDesired } from './surplus.ts';
 import { removePods, withFinalizer, withoutRequest } from './perform-shutdown.ts';
 
 export type ShutdownStep = Extract<
@@ -39,7 +40,9 @@ async function observePods(view: ApplicationView, deps: StepDeps, signal: AbortS
   const withRoots =
     view.namespaceState !== 'terminating' && view.live.workloads.some(({ deleting }) => deleting);
   const pods = await listPods(deps.client, view.namespace, view.name, withRoots, signal);
-  return { then: 'plan', view: { ...view, live: { ...view.live, pods } } };
+  const { shutdown } = view.application?.status ?? {};
+  const desired = await readDesired(deps.client, view.namespace, shutdown, pods, signal);
+  return { then: 'plan', view: { ...view, live: { ...view.live, pods, desired } } };
 }
 
 /** Stored first, then called: an attempt that nobody knows of is never made. */
