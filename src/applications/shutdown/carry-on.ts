@@ -79,7 +79,10 @@ function ask(
     if (isDue(s, before.nextAttemptAt)) startAttempt(draft, s, conversation, target, pod);
     return;
   }
-  const end = s.view.calls.get(callKey(conversation, before.attempts, pod?.uid));
+  const key = callKey(conversation, before.attempts, pod?.uid);
+  // Begun in this very pass, as a person has requested; it is made once it is stored.
+  if (draft.calls.some((call) => call.key === key)) return;
+  const end = s.view.calls.get(key);
   if (end === 'under-way') return;
   if (end === undefined) {
     // The process that began it is gone. Whether the application was asked is not known, so it is asked again, and that is seen.
