@@ -110,9 +110,10 @@ onNode('when the goodbye does not come', () => {
     async () => {
       const [scene, pod] = await giveUp('cancel', { CONFIRMS: 'never' });
       await request(scene, 'cancel');
-      await scene.untilApplication('deployment-counter', 'cancelled and Running', ({ status }) => {
-        return status?.phase === 'Running' && status.shutdown?.conversations.at(-1)?.outcome === 'cancelled';
+      await scene.untilApplication('deployment-counter', 'cancelled', ({ status }) => {
+        return status?.shutdown?.conversations.at(-1)?.outcome === 'cancelled';
       });
+      await scene.untilNow('deployment-counter', 'Running', ({ status }) => status?.phase === 'Running');
       await expectRequestHandled(scene);
       expect(await scene.untilReady('counter', 1)).toEqual([pod]);
     },
@@ -163,11 +164,10 @@ onNode('when the goodbye does not come', () => {
   });
 });
 
+/** The annotation is taken away, and what was carried out is forgotten, so that the same can be asked for again. */
 async function expectRequestHandled(scene: Scene): Promise<void> {
-  await scene.untilApplication('deployment-counter', 'its request handled', ({ metadata, status }) => {
-    const conversation = status?.shutdown?.conversations.at(-1);
-    return (
-      metadata.annotations?.['hooks.krake.dev/request'] === undefined && conversation?.outcome !== undefined
-    );
+  await scene.untilNow('deployment-counter', 'its request handled', ({ metadata, status }) => {
+    const isThere = metadata.annotations?.['hooks.krake.dev/request'] !== undefined;
+    return !isThere && status?.shutdown?.handledRequest === undefined;
   });
 }

@@ -91,6 +91,9 @@ onNode('applications of all kinds say goodbye', () => {
       const call = [
         'curl',
         '-s',
+        '--retry',
+        '9',
+        '--retry-connrefused',
         '-o',
         '/dev/null',
         '-w',

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { eventually } from './eventually.ts';
 import { expectGoodbyes } from './goodbye.ts';
 import { onNode } from './on-node.ts';
 import { createStage } from './shutdown-scene.ts';
@@ -29,12 +28,8 @@ onNode('an application is moved', () => {
         await scene.untilGone(before);
         const [saved] = await expectGoodbyes(scene, before);
         const [after = ''] = await scene.untilReady('counter', 1, before);
-        const moved = await eventually('Running again', () => {
-          const last = scene.applications.at(-1)?.object;
-          const outcome = last?.status?.shutdown?.conversations.at(-1)?.outcome;
-          return Promise.resolve(
-            last?.status?.phase === 'Running' && outcome === 'confirmed' ? last : undefined,
-          );
+        const moved = await scene.untilNow('deployment-counter', 'Running again', ({ status }) => {
+          return status?.phase === 'Running' && status.shutdown?.conversations.length === 0;
         });
         expect(moved.metadata.uid).toBe(running.metadata.uid);
         expect(moved.status?.tokenSha256).toBe(running.status?.tokenSha256);

@@ -43,6 +43,8 @@ export interface Scene extends TestNamespace {
     what: string,
     fits: (application: Application) => boolean,
   ): Promise<Application>;
+  /** Its latest status, once that fits. */
+  untilNow(name: string, what: string, fits: (application: Application) => boolean): Promise<Application>;
   end(): Promise<void>;
 }
 
@@ -125,9 +127,18 @@ async function openScene(cluster: Cluster, store: StateStore, name: string): Pro
         ),
       );
     },
+    untilNow(application, what, fits) {
+      return eventually(`${application} in ${name}: ${what}`, () => {
+        const last = applications.history.findLast(({ object }) => object.metadata.name === application);
+        return Promise.resolve(last !== undefined && fits(last.object) ? last.object : undefined);
+      });
+    },
     async end() {
       pods.stop();
       applications.stop();
+      // Nobody is there to decide about those that are given up.
+      const decided = ['deployments', '--all', '--overwrite', 'hooks.krake.dev/shutdown-failure=delete'];
+      await namespace.kubectl(['annotate', ...decided], { allowFailure: true });
       await removeNamespace(cluster, name);
     },
   };
