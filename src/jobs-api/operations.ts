@@ -92,9 +92,9 @@ export function createOperations(deps: OperationsDeps): Readonly<Record<Operatio
         apiVersion: WEBHOOKS.apiVersion,
         kind: 'Webhook',
         metadata: { name: randomUUID(), namespace },
-        spec: { url: URL.parse(url)?.href ?? url, format: 'verbatim', requestBody, description },
+        spec: { url, format: 'verbatim', requestBody, description },
       });
-      return created(`/webhooks/${idOf(webhook.metadata)}`, { ...toWebhookAnswer(webhook), url });
+      return created(`/webhooks/${idOf(webhook.metadata)}`, toWebhookAnswer(webhook));
     },
 
     listWebhooks: ({ url, namespace }) =>
