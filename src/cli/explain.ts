@@ -1,5 +1,6 @@
 import {
   ANNOTATION_HOOKS,
+  HOOKS,
   LABEL_APPLICATION,
   LABEL_ENABLED,
   parseHookAnnotations,
@@ -8,6 +9,7 @@ import {
   WORKLOAD_KINDS,
 } from '../contract/index.ts';
 import { isConflict, KubeApiError, type KubeClient } from '../kube/index.ts';
+import { describeShutdown } from './describe-shutdown.ts';
 import type { Container, PodTemplate, Subject } from './explain-subject.ts';
 
 /** The controller of the Pod that is asked about; the API server does not look whether an owner is there. */
@@ -50,7 +52,7 @@ export async function explain(deps: ExplainDeps, subject: Subject, namespace: st
     const { warnings } = parseHookAnnotations(subject.metadata.annotations);
     return no(
       ...lines,
-      `hooks: none asked for; annotate it with ${ANNOTATION_HOOKS}: complete`,
+      `hooks: none asked for; annotate it with ${ANNOTATION_HOOKS}: ${HOOKS.join(', ')} or both`,
       ...warnings.map((w) => `warning: ${w}`),
     );
   }
@@ -66,6 +68,7 @@ export async function explain(deps: ExplainDeps, subject: Subject, namespace: st
     lines.push(
       `hooks: ${template.metadata?.annotations?.[ANNOTATION_HOOKS] ?? ''}`,
       `application: ${application} (Secret ${secretName(application)})`,
+      ...describeShutdown(admitted),
       ...template.spec.containers.map((c) => describeContainer('container', c, application)),
       ...(template.spec.initContainers ?? []).map((c) => describeContainer('init container', c, application)),
       ...distinct(warnings),
