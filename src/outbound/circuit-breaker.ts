@@ -48,7 +48,6 @@ export function createBreaker(options: BreakerOptions, random: () => number): Br
   };
   const close = (): void => {
     failures = 0;
-    if (timesOpened > 0) generation += 1;
     timesOpened = 0;
   };
 

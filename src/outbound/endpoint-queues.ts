@@ -183,10 +183,7 @@ export function createEndpointQueues(deps: EndpointQueuesDeps, options: BreakerO
       const dueMs = clock.monotonic() + Math.max(0, dueInMs);
       const active = endpoint.active.get(key);
       if (active === undefined) endpoint.due.add(key, dueMs);
-      else {
-        active.againAtMs = Math.min(active.againAtMs ?? dueMs, dueMs);
-        active.isRemoved = false;
-      }
+      else active.againAtMs = Math.min(active.againAtMs ?? dueMs, dueMs);
       pump(name, endpoint);
     },
     remove: (name, key) => {

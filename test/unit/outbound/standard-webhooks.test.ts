@@ -138,6 +138,8 @@ describe('webhook secrets', () => {
     [`whsec_${base64(65)}`, 'this one holds 65'],
     ['whsec_', 'this one holds 0'],
     [`whsec_${base64(32)}!`, 'must be base64'],
+    [`whsec_${base64(32).slice(0, -2)}F=`, 'must be base64'], // bits behind the last byte: something was cut
+    [`whsec_${base64(33)}A`, 'must be base64'],
     [`whsec_${base64(30)} ${base64(30)}`, 'must be base64'],
     [`whsk_${base64(31)}`, '32 or 64 bytes'],
     [ed25519Secrets().broken, 'does not belong'],
