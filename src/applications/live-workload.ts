@@ -14,7 +14,7 @@ import {
 } from '../contract/index.ts';
 import type { KubeObject, ObjectMeta } from '../kube/index.ts';
 import type { ApplicationKind, BoundWorkload } from './application.ts';
-import { applicationOf, CLAIMED, isPartOfKnownWorkload } from './member.ts';
+import { applicationOf, CLAIMED, FINALIZER_ORPHAN, isPartOfKnownWorkload } from './member.ts';
 
 interface PodSpec {
   readonly nodeSelector?: Readonly<Record<string, string>>;
@@ -84,9 +84,6 @@ export interface LiveWorkload {
   /** JSON Patch that brings its stamp in order; undefined: it is. */
   readonly stampPatch: readonly unknown[] | undefined;
 }
-
-/** Kubernetes' own finalizer of a deletion with propagationPolicy Orphan, until the dependents have been let go. */
-const FINALIZER_ORPHAN = 'orphan';
 
 /** Reads from a workload what the plan asks about. Pure. */
 export function describeWorkload(

@@ -36,11 +36,16 @@ export interface Member {
   readonly deleting: boolean;
   /** Our finalizer is on it. */
   readonly held: boolean;
+  /** Its dependents are being let go, before it goes itself. */
+  readonly orphaning: boolean;
   /** Annotated by us, because a hand-written Application lists it. */
   readonly claimed: boolean;
   /** resourceVersion of a Job or Pod, whose end stands in its status; empty for others. */
   readonly revision: string;
 }
+
+/** Kubernetes' own finalizer of a deletion with propagationPolicy Orphan, until the dependents have been let go. */
+export const FINALIZER_ORPHAN = 'orphan';
 
 /** Value of `stamped-from` on a workload itself: a hand-written Application put the annotations there. */
 export const CLAIMED = 'application';
@@ -74,6 +79,7 @@ export function projectMember(kind: ApplicationKind, object: KubeObject): Member
     generation: generation ?? 0,
     deleting: deletionTimestamp !== undefined,
     held,
+    orphaning: finalizers?.includes(FINALIZER_ORPHAN) === true,
     claimed: isClaimed(object.metadata),
     revision: kind === 'Job' || kind === 'Pod' ? (object.metadata.resourceVersion ?? '') : '',
   };

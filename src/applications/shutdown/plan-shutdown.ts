@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Phase } from '../application.ts';
 import type { Step } from '../application-view.ts';
 import { isHolding, type Conversation, type ShutdownStatus } from '../conversation.ts';
 import { callKey } from './conversation-calls.ts';
@@ -49,12 +50,18 @@ function store(s: ShutdownSituation): Step | undefined {
   const { shutdown, signals, calls, events } = draft;
   if (isDeepStrictEqual(shutdown, s.status.shutdown) && isDeepStrictEqual(signals, s.status.signals))
     return undefined;
-  const phase = shutdownPhase(shutdown, s);
+  const phase = shutdownPhase(shutdown, s) ?? phaseAfterwards(s);
   const status = nextStatus(s, { shutdown, signals, ...(phase === undefined ? {} : { phase }) }, [
     shutdownCondition(shutdown, s),
   ]);
   // A change that no conversation has is not worth a call.
   return calls.length > 0 ? { do: 'ask', status, calls, events } : { do: 'write-status', status, events };
+}
+
+/** No conversation says anything any more: it runs on, or goes. Undefined: none did before. */
+function phaseAfterwards(s: ShutdownSituation): Phase | undefined {
+  if (shutdownPhase(s.status.shutdown, s) === undefined) return undefined;
+  return s.asking.every(({ deleting }) => deleting) ? 'Deleting' : 'Running';
 }
 
 /** Whether there is anything for which the pods have to be read. */

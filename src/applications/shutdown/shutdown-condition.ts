@@ -7,14 +7,16 @@ import { subjectOf, wayOut } from './shutdown-events.ts';
 /** The phase that the conversations put an application in; undefined: they say nothing of it. */
 export function shutdownPhase(
   shutdown: ShutdownStatus | undefined,
-  s: Pick<Situation, 'asking'>,
+  s: Pick<Situation, 'asking' | 'view'>,
 ): Phase | undefined {
   const conversations = shutdown?.conversations ?? [];
   if (conversations.some(({ givenUpAt }) => givenUpAt !== undefined)) return 'Degraded';
   if (conversations.some(isHolding)) return 'WaitingForCleaning';
   if (conversations.some((c) => c.reason === 'requested' && letsGo(c))) return 'Migrating';
   const isReady = conversations.some((c) => letsGo(c) && c.scope === 'application');
-  return isReady && s.asking.some(({ held, deleting }) => held && deleting) ? 'ReadyForAction' : undefined;
+  const isNext =
+    s.view.namespaceState === 'terminating' || s.asking.some(({ held, deleting }) => held && deleting);
+  return isReady && isNext ? 'ReadyForAction' : undefined;
 }
 
 /** Who holds what, why, until when, what was tried, and the way out: enough to understand it without a log. */

@@ -41,6 +41,7 @@ describe('projectMember', () => {
       completeAction: 'delete',
       shutdown: DEFAULT_SHUTDOWN,
       held: false,
+      orphaning: false,
       generation: 2,
       deleting: false,
       claimed: false,

@@ -277,6 +277,7 @@ function memberOf(workload: Workload): Member {
     completeAction: workload.action,
     shutdown: DEFAULT_SHUTDOWN,
     held: false,
+    orphaning: false,
     generation: 1,
     deleting: workload.deleting,
     claimed: false,

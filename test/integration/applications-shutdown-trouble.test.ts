@@ -1,0 +1,158 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Application } from '../../src/applications/index.ts';
+import {
+  ANNOTATION_REQUEST,
+  ANNOTATION_SHUTDOWN_FAILURE,
+  ANNOTATION_SHUTDOWN_RETRIES,
+  ANNOTATION_SHUTDOWN_TIMEOUT,
+} from '../../src/contract/index.ts';
+import {
+  LONG_MS,
+  POD_FORM,
+  START_MS,
+  conversations,
+  held,
+  startShutdownSetting,
+  wasHeard,
+  type ShutdownSetting,
+} from './shutdown-setting.ts';
+
+let setting: ShutdownSetting;
+
+beforeAll(async () => {
+  setting = await startShutdownSetting();
+}, START_MS);
+afterEach(() => {
+  setting.answerWith(() => ({ accepted: true }));
+  setting.heard.length = 0;
+});
+afterAll(async () => {
+  await setting.stop();
+}, LONG_MS);
+
+describe('a shutdown that does not go smoothly, and what a person can do', () => {
+  it(
+    'lets it go without a goodbye at the deadline, after the rounds that were asked for',
+    async () => {
+      await setting.begin('late', {
+        ...POD_FORM,
+        [ANNOTATION_SHUTDOWN_TIMEOUT]: '1s',
+        [ANNOTATION_SHUTDOWN_RETRIES]: '1',
+      });
+      await setting.remove('late');
+      await setting.gone('Deployment', 'late');
+      expect(setting.heard).toHaveLength(2);
+      expect(setting.heard.map(({ stored }) => stored?.round)).toEqual([1, 2]);
+      const story = await setting.describeApplication('deployment-late');
+      expect(story).toContain('ShutdownRetried');
+      expect(story).toContain('ShutdownTimedOut');
+    },
+    LONG_MS,
+  );
+
+  it(
+    'gives up where asked to, and a person retries and releases',
+    async () => {
+      await setting.begin('stuck', {
+        ...POD_FORM,
+        [ANNOTATION_SHUTDOWN_TIMEOUT]: '1s',
+        [ANNOTATION_SHUTDOWN_FAILURE]: 'give-up',
+      });
+      await setting.remove('stuck');
+      const isGivenUp = (a: Application) =>
+        a.status?.phase === 'Degraded' && conversations(a)[0]?.givenUpAt !== undefined;
+      await setting.applicationThat('deployment-stuck', 'is given up', isGivenUp);
+      await setting.request('deployment-stuck', 'retry');
+      await setting.applicationThat(
+        'deployment-stuck',
+        'is asked again',
+        (a) => conversations(a)[0]?.round === 2,
+      );
+      const app = await setting.applicationThat(
+        'deployment-stuck',
+        'is given up again',
+        (a) => isGivenUp(a) && a.metadata.annotations?.[ANNOTATION_REQUEST] === undefined,
+      );
+      expect(setting.heard).toHaveLength(2);
+      expect(app.status?.conditions?.find(({ type }) => type === 'Held')?.message).toContain(
+        'krake-hooks release deployment-stuck -n shop',
+      );
+      await setting.request('deployment-stuck', 'release');
+      await setting.gone('Deployment', 'stuck');
+    },
+    LONG_MS,
+  );
+
+  it(
+    'tries again while the service cannot be reached',
+    async () => {
+      let fails = 2;
+      setting.answerWith(() =>
+        fails-- > 0 ? { accepted: false, error: 'connection refused' } : { accepted: true },
+      );
+      await setting.begin('deaf', POD_FORM);
+      await setting.remove('deaf');
+      const app = await setting.applicationThat('deployment-deaf', 'was asked', wasHeard);
+      expect(held(app)[0]?.pods[0]?.ask).toMatchObject({ attempts: 3 });
+      expect(setting.heard.map(({ stored }) => stored?.pods[0]?.ask?.attempts)).toEqual([1, 2, 3]);
+      expect(new Set(setting.heard.map(({ stored }) => stored?.deadline)).size).toBe(1);
+      await setting.request('deployment-deaf', 'release');
+      await setting.gone('Deployment', 'deaf');
+    },
+    LONG_MS,
+  );
+
+  it(
+    'cancels what can be taken back, and says what cannot',
+    async () => {
+      const { pods } = await setting.begin('kept', POD_FORM, { replicas: 2 });
+      const [pod] = pods;
+      if (pod === undefined) throw new Error('a pod was to run');
+      await setting.want('deployment-kept', pod, 'deletion');
+      await setting.applicationThat('deployment-kept', 'was asked', wasHeard);
+      await setting.request('deployment-kept', 'cancel');
+      await setting.applicationThat('deployment-kept', 'runs', (a) => a.status?.phase === 'Running');
+      expect(await setting.exists(pod)).toBe(true);
+      await setting.remove('kept');
+      await setting.applicationThat('deployment-kept', 'was asked', (a) =>
+        held(a).some(({ scope }) => scope === 'application'),
+      );
+      await setting.request('deployment-kept', 'cancel');
+      await setting.applicationThat(
+        'deployment-kept',
+        'has an answer',
+        (a) => a.metadata.annotations?.[ANNOTATION_REQUEST] === undefined,
+      );
+      expect(await setting.describeApplication('deployment-kept')).toContain('cannot be taken back');
+      await setting.request('deployment-kept', 'release');
+      await setting.gone('Deployment', 'kept');
+    },
+    LONG_MS,
+  );
+
+  it(
+    'moves an application: the pods go and come back, everything else stays',
+    async () => {
+      const { app, pods } = await setting.begin('nomad', POD_FORM, { replicas: 2, kind: 'ReplicaSet' });
+      await setting.request('replicaset-nomad', 'migrate:disk=ssd');
+      await setting.applicationThat('replicaset-nomad', 'was asked', wasHeard);
+      for (const pod of pods) await setting.confirm('replicaset-nomad', pod.metadata.uid);
+      await setting.applicationThat('replicaset-nomad', 'moves', (a) => a.status?.phase === 'Migrating');
+      for (const pod of pods) await setting.podGone(pod);
+      await setting.runningPods('replicaset-nomad', 2);
+      const moved = await setting.applicationThat(
+        'replicaset-nomad',
+        'runs',
+        (a) => a.status?.phase === 'Running',
+      );
+      expect(moved.metadata.uid).toBe(app.metadata.uid);
+      expect(moved.status?.tokenSha256).toBe(app.status?.tokenSha256);
+      const workload = (await setting.workload('ReplicaSet', 'nomad')) as {
+        spec?: { template: { spec: { nodeSelector?: object } } };
+      };
+      expect(workload.spec?.template.spec.nodeSelector).toEqual({ disk: 'ssd' });
+      expect(await setting.describeApplication('replicaset-nomad')).toContain('Migrated');
+    },
+    LONG_MS,
+  );
+});
