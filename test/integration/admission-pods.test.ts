@@ -237,10 +237,10 @@ describe('who is not asked', () => {
       );
     }
     // Annotated differently, or not at all: a running pod stays what it is.
-    await setting.client.patch(ref, {
-      type: 'merge',
-      body: { metadata: { annotations: { [HOOKS]: 'shutdown' } } },
-    });
+    for (const hooks of ['shutdown', null]) {
+      const body = { metadata: { annotations: { [HOOKS]: hooks } } };
+      await setting.client.patch(ref, { type: 'merge', body });
+    }
     await setting.client.patch(ref, { type: 'merge', body: { metadata: { finalizers: null } } });
     await setting.client.delete(ref, { uid: made.metadata.uid ?? '' });
     expect(await calls()).toEqual(before);
