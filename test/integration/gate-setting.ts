@@ -29,7 +29,9 @@ export interface PodOptions {
 /** A real control plane with the manifests, and the gate alone as a process with the rights of its own service account. */
 export interface GateSetting {
   readonly controlPlane: ControlPlane;
-  readonly gate: ServiceProcess;
+  gate(): ServiceProcess;
+  /** After its end: another process on the same port. */
+  restartGate(): Promise<void>;
   kubectl(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }>;
   call(method: string, path: string, body?: object, as?: string): Promise<ApiAnswer>;
   /** A new namespace that is opted in; its name. */
@@ -104,20 +106,22 @@ export const shutdown = (...conversations: object[]): object => ({
   shutdown: { sequence: conversations.length, going: {}, conversations },
 });
 
+/** `through`: by which URL the gate calls the API server, for a proxy in between. */
 export async function startGateSetting(
-  options: { kubeconfig?: (own: string) => string } = {},
+  through: (url: string) => Promise<string> = (url) => Promise.resolve(url),
 ): Promise<GateSetting> {
   const controlPlane = await startControlPlane();
   try {
     await applyManifests(controlPlane);
     // Nothing answers it here, and its time-out would be paid with each pod.
     await controlPlane.kubectl(['delete', 'mutatingwebhookconfiguration', 'krake-hooks']);
-    const own = await kubeconfigOf(controlPlane, 'gate');
-    const kubeconfig = options.kubeconfig?.(own) ?? own;
-    const gate = await startService(controlPlane, { parts: ['gate'], kubeconfig });
+    const kubeconfig = await kubeconfigOf(controlPlane, 'gate', await through(controlPlane.url));
+    const start = (set: Record<string, string> = {}) =>
+      startService(controlPlane, { parts: ['gate'], kubeconfig, set });
+    const gate = await start();
     await pointGateAt(controlPlane, gate.gatePort);
     await gate.untilReady();
-    const setting = createSetting(controlPlane, gate);
+    const setting = createSetting(controlPlane, gate, start);
     await untilAsked(setting);
     return setting;
   } catch (error) {
@@ -148,7 +152,12 @@ export async function kubeconfigOf(
   return path;
 }
 
-function createSetting(controlPlane: ControlPlane, gate: ServiceProcess): GateSetting {
+function createSetting(
+  controlPlane: ControlPlane,
+  first: ServiceProcess,
+  start: (set: Record<string, string>) => Promise<ServiceProcess>,
+): GateSetting {
+  let gate = first;
   let count = 0;
   const create = (object: object) =>
     controlPlane.kubectl(['create', '-f', '-'], { input: JSON.stringify(object) });
@@ -159,7 +168,11 @@ function createSetting(controlPlane: ControlPlane, gate: ServiceProcess): GateSe
   };
   const setting: GateSetting = {
     controlPlane,
-    gate,
+    gate: () => gate,
+    async restartGate() {
+      gate = { ...(await start({ 'gate.port': String(first.gatePort) })), gatePort: first.gatePort };
+      await gate.untilReady();
+    },
     call,
     kubectl: (...args) => controlPlane.kubectl(args, { allowFailure: true }),
     async namespace() {

@@ -1,0 +1,160 @@
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { waitFor } from '../cluster/wait-for.ts';
+import { startCuttableProxy, type CuttableProxy } from './cuttable-proxy.ts';
+import { podPath, startGateSetting, type GateSetting } from './gate-setting.ts';
+import { pointGateAt } from './service.ts';
+
+jest.setTimeout(120_000);
+/** timeoutSeconds of the webhooks, and what a busy machine adds. */
+const ANSWERED_MS = 6_000;
+let setting: GateSetting;
+let proxy: CuttableProxy;
+let namespace: string;
+beforeAll(async () => {
+  setting = await startGateSetting(async (url) => {
+    proxy = await startCuttableProxy(url);
+    return proxy.url;
+  });
+}, 120_000);
+afterAll(async () => {
+  await setting.stop();
+  await proxy.stop();
+});
+beforeEach(async () => {
+  namespace = await setting.namespace();
+  await setting.application(namespace, 'web');
+  await setting.pod(namespace, 'a');
+});
+
+const timed = async <T>(work: Promise<T>): Promise<T & { ms: number }> => {
+  const startedAt = performance.now();
+  const result = await work;
+  return { ...result, ms: performance.now() - startedAt };
+};
+const remove = (name = 'a') => timed(setting.call('DELETE', podPath(namespace, name)));
+const evict = (name = 'a') =>
+  timed(
+    setting.call('POST', `${podPath(namespace, name)}/eviction`, {
+      apiVersion: 'policy/v1',
+      kind: 'Eviction',
+      metadata: { name, namespace },
+    }),
+  );
+const going = async () => (await setting.get(namespace, 'web')).status?.shutdown?.going ?? {};
+
+describe('while the gate is down', () => {
+  beforeEach(async () => {
+    await setting.gate().end('SIGKILL');
+  });
+  afterEach(async () => {
+    await setFailurePolicy('Fail');
+    await setting.restartGate();
+  });
+
+  it('who asked for a goodbye does not lose it: refused, with the reason', async () => {
+    for (const answer of [await remove(), await evict()]) {
+      expect(answer.status).toBe(500);
+      expect(answer.body.message).toContain('failed calling webhook');
+      expect(answer.body.message).toContain('gate.hooks.krake.dev');
+      expect(answer.ms).toBeLessThan(ANSWERED_MS);
+    }
+    expect(await setting.exists(namespace, 'a')).toBe(true);
+  });
+
+  it.each<[string, Parameters<GateSetting['pod']>[2]]>([
+    ['did not ask', { hooks: '' }],
+    ['has only the complete hook', { hooks: 'complete' }],
+    ['has ended', { phase: 'Succeeded' }],
+  ])('a pod that %s is deleted as ever', async (_what, options) => {
+    await setting.pod(namespace, 'b', options);
+    expect((await remove('b')).status).toBe(200);
+  });
+
+  it('with failurePolicy Ignore everything goes, unasked', async () => {
+    await setFailurePolicy('Ignore');
+    await waitFor('the API server to have taken it up', async () =>
+      (await remove()).status === 200 ? true : undefined,
+    );
+    expect(await setting.exists(namespace, 'a')).toBe(false);
+  });
+
+  it('what was remembered before is still there when it comes back', async () => {
+    await setting.restartGate();
+    const before = await remove();
+    expect(before.status).toBe(409);
+    const remembered = await going();
+    await setting.gate().end('SIGKILL');
+    await setting.restartGate();
+    expect((await remove()).status).toBe(409);
+    expect(await going()).toEqual(remembered);
+    await setting.gate().end('SIGKILL');
+  });
+});
+
+describe('while the gate hangs', () => {
+  let server: Server;
+  const sockets: Socket[] = [];
+  beforeAll(async () => {
+    // Takes connections and never says a word.
+    server = createServer((socket) => sockets.push(socket.on('error', () => undefined)));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await pointGateAt(setting.controlPlane, (server.address() as AddressInfo).port);
+  });
+  afterAll(async () => {
+    await pointGateAt(setting.controlPlane, setting.gate().gatePort);
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it('the caller is answered within the timeout', async () => {
+    const answer = await waitFor('the API server to call the silent one', async () => {
+      const found = await remove();
+      return found.status === 409 ? undefined : found;
+    });
+    expect(answer.status).toBe(500);
+    expect(answer.body.message).toContain('failed calling webhook');
+    expect(answer.ms).toBeLessThan(ANSWERED_MS);
+    expect(await setting.exists(namespace, 'a')).toBe(true);
+  });
+});
+
+describe('while the gate cannot reach the API server', () => {
+  afterEach(() => proxy.open());
+
+  it.each(['refuse', 'freeze'] as const)('it says so, in time, and remembers nothing (%s)', async (how) => {
+    await waitFor('the gate to be asked again', async () =>
+      (await remove()).status === 409 ? true : undefined,
+    );
+    await setting.pod(namespace, 'b');
+    proxy[how]();
+    const deleted = await remove('b');
+    expect(deleted.status).toBe(503);
+    expect(deleted.body.message).toContain('could not be read from the API server in time');
+    expect(deleted.headers['retry-after']).toBeUndefined();
+    expect(deleted.ms).toBeLessThan(ANSWERED_MS);
+    const evicted = await evict('b');
+    expect({ status: evicted.status, retryAfter: evicted.headers['retry-after'] }).toEqual({
+      status: 429,
+      retryAfter: '2',
+    });
+    expect(Object.values(await going()).map(({ name }) => name)).toEqual(['a']);
+
+    proxy.open();
+    await waitFor('the gate to work again', async () =>
+      (await remove('b')).status === 409 ? true : undefined,
+    );
+    expect(Object.values(await going()).map(({ name }) => name)).toContain('b');
+  });
+});
+
+/** Of all webhooks of the gate, as the component gate-ignores-outages does it. */
+async function setFailurePolicy(failurePolicy: 'Fail' | 'Ignore'): Promise<void> {
+  const patch = [0, 1].map((index) => ({
+    op: 'replace',
+    path: `/webhooks/${index}/failurePolicy`,
+    value: failurePolicy,
+  }));
+  const name = 'validatingwebhookconfiguration/krake-hooks-gate';
+  await setting.controlPlane.kubectl(['patch', name, '--type=json', '-p', JSON.stringify(patch)]);
+}
