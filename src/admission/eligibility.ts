@@ -35,7 +35,7 @@ export function checkObject(kind: WorkloadKind, meta: Meta): SkipReason | undefi
   return OBJECT_CHECKS.find(([, applies]) => applies(kind, meta))?.[0];
 }
 
-/** A running Pod is never touched. A Job's update changes nothing either, but may earn a warning. */
+/** A running Pod is never touched. A Job's update changes its finalizer at most, and may earn a warning. */
 function reviewedOperations(kind: string): readonly string[] {
   return kind === 'Pod' ? ['CREATE'] : ['CREATE', 'UPDATE'];
 }

@@ -1,10 +1,9 @@
 import {
-  ANNOTATION_COMPLETE_ACTION,
-  ANNOTATION_CONTAINERS,
   ANNOTATION_HOOKS,
   LABEL_APPLICATION,
   LABEL_ENABLED,
   SYSTEM_NAMESPACES,
+  USER_ANNOTATIONS,
   WORKLOAD_KINDS,
 } from '../contract/index.ts';
 import {
@@ -106,8 +105,6 @@ function projectCronJob({ metadata }: KubeObject): CronJobFacts | undefined {
   const { name, namespace, uid, annotations, generation } = metadata;
   if (name === undefined || namespace === undefined || uid === undefined) return undefined;
   if (annotations?.[ANNOTATION_HOOKS] === undefined) return undefined;
-  const asks = [ANNOTATION_HOOKS, ANNOTATION_CONTAINERS, ANNOTATION_COMPLETE_ACTION]
-    .map((key) => annotations[key] ?? '')
-    .join('\n');
+  const asks = USER_ANNOTATIONS.map((key) => annotations[key] ?? '').join('\n');
   return { namespace, name, uid, asks, generation: generation ?? 0 };
 }
