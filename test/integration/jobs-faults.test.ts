@@ -1,0 +1,211 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { eventually, startJobsSetting, type JobsReplica, type JobsSetting } from './jobs-setting.ts';
+import { answerWith, hang, ok, startReceiver, type Receiver } from './jobs-receiver.ts';
+
+// The rows in which the original loses events: 20 Jobs each, 20 of 20 delivered, under 20 ids, and no watcher left on its way.
+
+jest.setTimeout(180_000);
+const JOBS = 20;
+let setting: JobsSetting;
+let receiver: Receiver;
+let round = 0;
+beforeAll(async () => {
+  setting = await startJobsSetting();
+}, 120_000);
+afterAll(() => setting.stop());
+afterEach(async () => {
+  await setting.stopReplicas();
+  await setting.clean();
+  await receiver.stop();
+});
+
+/** A receiver, a webhook that leads to it, and the names of this test's Jobs. */
+async function prepare(): Promise<readonly string[]> {
+  receiver = await startReceiver();
+  await setting.createWebhook('target', { url: receiver.url });
+  round += 1;
+  return Array.from({ length: JOBS }, (_, n) => `row${round}-${n}`);
+}
+
+async function createJobs(names: readonly string[]): Promise<void> {
+  for (const name of names) await setting.createJob(name);
+}
+async function finishJobs(names: readonly string[], how?: 'complete' | 'failed'): Promise<void> {
+  for (const name of names) await setting.finishJob(name, how);
+}
+/** Watchers of half of the Jobs by REST, as init containers would make them; of the others by kubectl. */
+async function register(names: readonly string[], replica?: JobsReplica): Promise<void> {
+  for (const [n, name] of names.entries()) {
+    if (replica === undefined || n % 2 === 0) {
+      await setting.createWatcher(`watch-${name}`, name, ['target']);
+      continue;
+    }
+    const response = await fetch(`${replica.baseUrl}/job-done-watchers`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': name },
+      body: JSON.stringify({ jobName: name, jobDoneTriggerWebhooks: [{ webhookId: 'target' }] }),
+    });
+    expect(response.status).toBe(201);
+  }
+}
+
+/** Every Job's event has come, each under one id; every watcher says so. */
+async function expectAllDelivered(
+  names: readonly string[],
+  { watched = true, twiceAtMost = 1 } = {},
+): Promise<void> {
+  const jobsOf = () =>
+    new Set(receiver.received.map(({ body }) => (JSON.parse(body) as { data: { name: string } }).data.name));
+  await eventually(
+    `${names.length} of ${names.length} delivered`,
+    () => names.every((name) => jobsOf().has(name)),
+    90_000,
+  );
+  expect(receiver.ids().size).toBe(names.length);
+  if (watched) {
+    await eventually('all watchers COMPLETED', async () => {
+      const { stdout } = await setting.controlPlane.kubectl([
+        '-n',
+        'shop',
+        'get',
+        'jdw',
+        '-o',
+        'jsonpath={.items[*].status.phase}',
+      ]);
+      const phases = stdout.split(' ');
+      return phases.length === names.length && phases.every((phase) => phase === 'COMPLETED');
+    });
+  }
+  await eventually('all deliveries Delivered', async () =>
+    (await setting.deliveries()).every(({ status }) => status?.phase === 'Delivered'),
+  );
+  expect(await setting.deliveries()).toHaveLength(names.length);
+  const accepted = Math.max(...receiver.ids().values());
+  expect(accepted).toBeLessThanOrEqual(twiceAtMost);
+}
+
+describe('20 of 20', () => {
+  it('in good times, each once', async () => {
+    const names = await prepare();
+    const replica = await setting.replica();
+    await createJobs(names);
+    await register(names, replica);
+    await finishJobs(names);
+    await expectAllDelivered(names);
+  });
+
+  it('receiver down while the Jobs finish', async () => {
+    const names = await prepare();
+    const replica = await setting.replica();
+    await createJobs(names);
+    await register(names, replica);
+    await receiver.down();
+    await finishJobs(names);
+    await eventually('attempts that failed', async () =>
+      (await setting.deliveries()).some(({ status }) => (status?.attempts ?? 0) > 0),
+    );
+    await receiver.up();
+    await expectAllDelivered(names);
+  });
+
+  it('receiver answers 500 for a while', async () => {
+    const names = await prepare();
+    const replica = await setting.replica();
+    receiver.behave(answerWith(500));
+    await createJobs(names);
+    await register(names, replica);
+    await finishJobs(names);
+    await eventually('answers of 500', () => receiver.received.length > 3);
+    receiver.behave(ok);
+    await expectAllDelivered(names, { twiceAtMost: Number.POSITIVE_INFINITY });
+  });
+
+  it('kill -9 between registration and completion', async () => {
+    const names = await prepare();
+    const replica = await setting.replica();
+    await createJobs(names);
+    await register(names, replica);
+    await replica.kill();
+    await finishJobs(names);
+    await setting.replica();
+    await expectAllDelivered(names);
+  });
+
+  it('kill -9 while sending, the answers unread', async () => {
+    const names = await prepare();
+    const replica = await setting.replica();
+    receiver.behave(hang);
+    await createJobs(names);
+    await register(names, replica);
+    await finishJobs(names);
+    await eventually('a request that hangs', () => receiver.received.length > 0);
+    await replica.kill();
+    receiver.behave(ok);
+    await setting.replica();
+    // Those that hung are sent once more, under the same id.
+    await expectAllDelivered(names, { twiceAtMost: 2 });
+  });
+
+  it('watcher registered after the end', async () => {
+    const names = await prepare();
+    await createJobs(names);
+    await finishJobs(names);
+    const replica = await setting.replica();
+    await register(names, replica);
+    await expectAllDelivered(names);
+  });
+
+  it('Jobs that fail', async () => {
+    const names = await prepare();
+    const replica = await setting.replica();
+    await createJobs(names);
+    await register(names, replica);
+    await finishJobs(names, 'failed');
+    await expectAllDelivered(names);
+    const types = receiver.received.map(({ body }) => (JSON.parse(body) as { type: string }).type);
+    expect(new Set(types)).toEqual(new Set(['dev.krake.hooks.job.failed']));
+  });
+
+  it('API server killed and back while the Jobs finish', async () => {
+    const names = await prepare();
+    const replica = await setting.replica();
+    await createJobs(names);
+    await register(names, replica);
+    await finishJobs(names.slice(0, 10));
+    await setting.controlPlane.killApiserver();
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await setting.controlPlane.startApiserver();
+    await finishJobs(names.slice(10));
+    await expectAllDelivered(names, { twiceAtMost: 2 });
+  });
+
+  it('one receiver that hangs does not hold the others', async () => {
+    const names = await prepare();
+    const hanging = await startReceiver(hang);
+    try {
+      await setting.createWebhook('hanging', { url: hanging.url, timeoutSeconds: 60 });
+      const annotations = { 'hooks.krake.dev/on-job-done': 'hanging, target' };
+      await setting.replica();
+      for (const name of names) await setting.createJob(name, { annotations });
+      const startedAt = performance.now();
+      await finishJobs(names);
+      await eventually('20 of 20 at the other', () => receiver.ids().size === names.length, 20_000);
+      expect(performance.now() - startedAt).toBeLessThan(15_000);
+      expect(hanging.received.length).toBeGreaterThan(0);
+    } finally {
+      await hanging.stop();
+    }
+  });
+
+  it('two replicas, the leader killed: the other goes on', async () => {
+    const names = await prepare();
+    const replicas = [await setting.replica(), await setting.replica()];
+    const annotations = { 'hooks.krake.dev/on-job-complete': 'target' };
+    for (const name of names) await setting.createJob(name, { annotations });
+    await finishJobs(names.slice(0, 10));
+    const leader = replicas.find((replica) => replica.output().includes('"message":"leading"'));
+    await leader?.kill();
+    await finishJobs(names.slice(10));
+    await expectAllDelivered(names, { watched: false, twiceAtMost: 2 });
+  });
+});
