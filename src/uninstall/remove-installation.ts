@@ -18,7 +18,8 @@ export interface RemovalOptions extends SwitchOffOptions {
 const APPLICATIONS_CRD = `${APPLICATIONS.plural}.${APPLICATIONS.apiVersion.split('/')[0] ?? ''}`;
 const AT_ONCE = 16;
 const POLL_MS = 500;
-const LONGEST_WAIT_MS = 120_000;
+const LONGEST_WAIT_MS = 300_000;
+const TELL_MS = 15_000;
 
 /**
  * Removes the whole installation, in an order in which nothing waits for what is gone: what could refuse something; the controller's rights;
@@ -43,8 +44,7 @@ async function removeApplications(deps: ToolDeps): Promise<void> {
   await removeMany(deps, 'Secrets of applications', SECRETS, MANAGED_SELECTOR);
   await removeMany(deps, 'Applications', APPLICATIONS);
   const crds = { ...labelled(CRDS), names: [{ name: APPLICATIONS_CRD }] };
-  if ((await removeObjects(deps, crds)) > 0)
-    await untilGone(deps, `the CRD ${APPLICATIONS_CRD}`, () => findObjects(deps, crds));
+  if ((await removeObjects(deps, crds)) > 0) await untilGone(deps, 'the CRDs', () => findObjects(deps, crds));
 }
 
 async function removeMany(
@@ -89,13 +89,18 @@ async function untilGone(
   find: () => Promise<readonly KubeObject[]>,
 ): Promise<void> {
   const deadline = deps.clock.monotonic() + LONGEST_WAIT_MS;
-  while ((await find()).length > 0) {
-    if (deps.clock.monotonic() > deadline)
+  let tellAt = deps.clock.monotonic() + TELL_MS;
+  while ((await find()).length > 0 && !deps.signal.aborted) {
+    const now = deps.clock.monotonic();
+    if (now > deadline)
       throw new Error(
-        `${what} is still there after ${LONGEST_WAIT_MS / 1_000} s; "kubectl describe" on it says why`,
+        `${what}: still there after ${LONGEST_WAIT_MS / 1_000} s; "kubectl get -o yaml" shows what it waits for. Then run this again`,
       );
+    if (now >= tellAt) {
+      deps.say(`  waiting for ${what} to be gone`);
+      tellAt = now + TELL_MS;
+    }
     await pause(deps.clock, POLL_MS, deps.signal);
-    if (deps.signal.aborted) return;
   }
 }
 

@@ -42,6 +42,8 @@ export interface UninstallSetting {
   command(...args: readonly string[]): CommandRun;
   /** The same, to its end. */
   run(...args: readonly string[]): Promise<{ readonly code: number | null; readonly output: string }>;
+  /** The same; resolves with its output. @throws Error with its output unless it ended with 0 */
+  succeed(...args: readonly string[]): Promise<string>;
   namespace(name: string): Promise<void>;
   /** A workload that has no pods, its Application and its Secret, each with the finalizer, as the controller makes them. */
   holdWorkload(namespace: string, kind: WorkloadKind, name: string): Promise<void>;
@@ -98,6 +100,11 @@ export async function startUninstallSetting(): Promise<UninstallSetting> {
       const command = setting.command(...args);
       const code = await command.ended;
       return { code, output: command.output() };
+    },
+    async succeed(...args) {
+      const { code, output } = await setting.run(...args);
+      if (code !== 0) throw new Error(`krake-hooks ${args.join(' ')}: code ${code}\n${output}`);
+      return output;
     },
     async namespace(name) {
       await admin.create(NAMESPACES, undefined, {
