@@ -40,7 +40,7 @@ export interface CallEvent {
   readonly pod: string | undefined;
 }
 
-/** An application said goodbye and got an answer. */
+/** An application said goodbye. */
 export interface PutEvent {
   readonly kind: 'put';
   readonly sentAtMs: number;
@@ -49,6 +49,7 @@ export interface PutEvent {
   readonly application: string;
   /** UID of the pod that said it. */
   readonly pod: string | undefined;
+  /** 0: no answer came; whether it was heard is not known. */
   readonly status: number;
   /** Of a 200. */
   readonly answer?: { readonly receivedAt: string; readonly conversation?: string; readonly pod?: string };
