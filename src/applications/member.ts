@@ -60,7 +60,8 @@ const VALID_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9]
 export function projectMember(kind: ApplicationKind, object: KubeObject): Member | undefined {
   const { name, namespace, uid, annotations, generation, deletionTimestamp, finalizers } = object.metadata;
   if (name === undefined || namespace === undefined || uid === undefined) return undefined;
-  const held = finalizers?.includes(FINALIZER_SHUTDOWN) === true;
+  const hasFinalizer = (name: string) => finalizers?.includes(name) === true;
+  const held = hasFinalizer(FINALIZER_SHUTDOWN);
   const concernsUs = held || annotations?.[ANNOTATION_HOOKS] !== undefined;
   if (!concernsUs || isPartOfKnownWorkload(kind, object.metadata)) return undefined;
   const application = applicationOf(kind, object.metadata);
@@ -79,7 +80,7 @@ export function projectMember(kind: ApplicationKind, object: KubeObject): Member
     generation: generation ?? 0,
     deleting: deletionTimestamp !== undefined,
     held,
-    orphaning: finalizers?.includes(FINALIZER_ORPHAN) === true,
+    orphaning: hasFinalizer(FINALIZER_ORPHAN),
     claimed: isClaimed(object.metadata),
     revision: kind === 'Job' || kind === 'Pod' ? (object.metadata.resourceVersion ?? '') : '',
   };

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { planApplication } from '../../../src/applications/plan-application.ts';
 import type { ApplicationView, Step } from '../../../src/applications/application-view.ts';
-import { DEFAULT_SHUTDOWN } from '../../../src/contract/index.ts';
 import {
   APPLICATION,
   NAMESPACE,
@@ -16,6 +15,7 @@ import {
   signal,
   type Workload,
   type World,
+  liveOf,
 } from './world.ts';
 
 interface Running {
@@ -265,8 +265,7 @@ describe('planApplication', () => {
 
   it('reports pods that were there before the hooks, with an Event once a rollout should be over', () => {
     const { world, workload } = running();
-    const look = () =>
-      planApplication(viewOf(world, workload, { replicas: 3 }), timeOf(world));
+    const look = () => planApplication(viewOf(world, workload, { replicas: 3 }), timeOf(world));
     const found = look();
     expect(found).toMatchObject({ do: 'write-status' });
     if (found.do === 'write-status' && world.app) world.app = { ...world.app, status: found.status };
@@ -284,7 +283,6 @@ function viewOf(
   workload: Workload,
   change: { readonly injected?: boolean; readonly replicas?: number },
 ): ApplicationView {
-  const { kind, name, uid, action } = workload;
   return {
     namespace: NAMESPACE,
     name: APPLICATION,
@@ -307,26 +305,7 @@ function viewOf(
       target: undefined,
       workloads: [
         {
-          ref: { apiVersion: kind === 'Job' ? 'batch/v1' : 'apps/v1', kind, name, uid },
-          resourceVersion: '1',
-          deleting: false,
-          deletedAtMs: 0,
-          held: false,
-          orphaning: false,
-          finalizers: [],
-          nodeSelector: {},
-          asked: {
-            hooks: ['complete'],
-            completeAction: action,
-            shutdown: DEFAULT_SHUTDOWN,
-            from: 'workload',
-          },
-          claimed: false,
-          isPart: false,
-          ownLabel: undefined,
-          annotations: {},
-          idle: false,
-          outcome: undefined,
+          ...liveOf({ ...workload, hooks: ['complete'], idle: false, outcome: undefined }),
           replicas: change.replicas,
           injected: change.injected ?? true,
           stampPatch: undefined,
