@@ -62,8 +62,8 @@ export function createStage(): Stage {
     return [cluster, await startStore(cluster)];
   };
   afterAll(async () => {
-    for (const scene of open) await scene.end();
-  });
+    await Promise.all(open.map((scene) => scene.end()));
+  }, 60_000);
   return {
     async scene(name) {
       ready ??= prepare();
@@ -78,6 +78,7 @@ export function createStage(): Stage {
 async function openScene(cluster: Cluster, store: StateStore, name: string): Promise<Scene> {
   // An earlier run may have had a namespace of this name.
   const toldBefore = (await store.journal(name)).length;
+  await decide(cluster, name);
   const namespace = await createNamespace(cluster, name);
   const pods = watchObjects<ScenePod>(cluster, `/api/v1/namespaces/${name}/pods`);
   const applications = watchObjects<Application>(
@@ -136,13 +137,19 @@ async function openScene(cluster: Cluster, store: StateStore, name: string): Pro
     async end() {
       pods.stop();
       applications.stop();
-      // Nobody is there to decide about those that are given up.
-      const decided = ['deployments', '--all', '--overwrite', 'hooks.krake.dev/shutdown-failure=delete'];
-      await namespace.kubectl(['annotate', ...decided], { allowFailure: true });
+      await decide(cluster, name);
       await removeNamespace(cluster, name);
     },
   };
   return scene;
+}
+
+/** Nobody is there to decide about what was given up: it must not hold a namespace that is to go. */
+async function decide(cluster: Cluster, namespace: string): Promise<void> {
+  const annotate = (...args: readonly string[]): Promise<unknown> =>
+    cluster.kubectl(['-n', namespace, 'annotate', '--overwrite', '--all', ...args], { allowFailure: true });
+  await annotate('deployments', 'hooks.krake.dev/shutdown-failure=delete');
+  await annotate('applications', 'hooks.krake.dev/request=release');
 }
 
 function latest(history: readonly Seen<ScenePod>[]): readonly ScenePod[] {

@@ -61,7 +61,7 @@ function podOf(storeUrl: string, name: string, options: StatefulApp): object {
 function buildWorkload(name: string, spec: object, options: StatefulApp): object {
   const { kind = 'Deployment', replicas = 1, hooks = 'shutdown', jobSpec = {} } = options;
   const annotations = Object.fromEntries(
-    Object.entries({ hooks, 'shutdown-timeout': '30s', ...options.annotations }).map(([key, value]) => [
+    Object.entries({ hooks, 'shutdown-timeout': '60s', ...options.annotations }).map(([key, value]) => [
       `hooks.krake.dev/${key}`,
       value,
     ]),
