@@ -2,7 +2,7 @@ import { backoffMs } from './retry-timing.ts';
 
 export interface BreakerOptions {
   /** Failures in a row that open it. */
-  readonly failuresToOpen: number;
+  readonly failures: number;
   /** How long it stays open the first time, at most and at least half of it; each further time in a row twice as long. */
   readonly openMs: number;
   /** No longer than this. */
@@ -67,7 +67,7 @@ export function createBreaker(options: BreakerOptions, random: () => number): Br
       if (health === 'healthy') close();
       if (health !== 'failing') return;
       failures += 1;
-      if (timesOpened > 0 || failures >= options.failuresToOpen) open(nowMs);
+      if (timesOpened > 0 || failures >= options.failures) open(nowMs);
     },
     state: (nowMs) => (timesOpened === 0 ? 'closed' : nowMs >= openUntilMs ? 'half-open' : 'open'),
   };

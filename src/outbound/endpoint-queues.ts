@@ -65,8 +65,8 @@ export interface EndpointQueues {
   /** Undefined: nothing is known of it. */
   state(endpoint: string): EndpointState | undefined;
   load(): QueuesLoad;
-  /** Begins nothing any more, aborts what is under way, and resolves when that has ended. */
-  stop(): Promise<void>;
+  /** Begins nothing any more, waits so long (default: not at all) for what is under way, then aborts it; resolves when that has ended. */
+  stop(graceMs?: number): Promise<void>;
 }
 
 /** After a rejection of `process`, which is a defect. */
@@ -85,7 +85,8 @@ export function createEndpointQueues(deps: EndpointQueuesDeps, options: BreakerO
   const { clock } = deps;
   const endpoints = new Map<string, Endpoint>();
   const underWay = new Set<Promise<void>>();
-  const stopping = new AbortController();
+  const aborting = new AbortController();
+  let isStopping = false;
 
   const endpointOf = (name: string): Endpoint => {
     const known = endpoints.get(name);
@@ -104,7 +105,7 @@ export function createEndpointQueues(deps: EndpointQueuesDeps, options: BreakerO
   /** Begins what can begin, and wakes up when the next can. */
   const pump = (name: string, endpoint: Endpoint): void => {
     endpoint.cancelTimer();
-    if (stopping.signal.aborted) return;
+    if (isStopping) return;
     for (;;) {
       const nowMs = clock.monotonic();
       const firstDueMs = endpoint.due.firstDueMs();
@@ -151,7 +152,7 @@ export function createEndpointQueues(deps: EndpointQueuesDeps, options: BreakerO
 
   const processSafely = async (name: string, key: string): Promise<Processed> => {
     try {
-      return await deps.process(name, key, stopping.signal);
+      return await deps.process(name, key, aborting.signal);
     } catch (error) {
       deps.logger.error('an item of an endpoint queue could not be dealt with', {
         endpoint: name,
@@ -178,7 +179,7 @@ export function createEndpointQueues(deps: EndpointQueuesDeps, options: BreakerO
 
   return {
     add: (name, key, dueInMs = 0) => {
-      if (stopping.signal.aborted) return;
+      if (isStopping) return;
       const endpoint = endpointOf(name);
       const dueMs = clock.monotonic() + Math.max(0, dueInMs);
       const active = endpoint.active.get(key);
@@ -218,10 +219,14 @@ export function createEndpointQueues(deps: EndpointQueuesDeps, options: BreakerO
       return { breaker: breaker.state(clock.monotonic()), waiting: due.size, active: active.size };
     },
     load: () => loadOf([...endpoints.values()], clock.monotonic()),
-    stop: async () => {
-      stopping.abort(new Error('the endpoint queues are stopping'));
+    stop: async (graceMs = 0) => {
+      isStopping = true;
       for (const { cancelTimer } of endpoints.values()) cancelTimer();
+      const abort = (): void => aborting.abort(new Error('the endpoint queues are stopping'));
+      if (graceMs <= 0) abort();
+      const cancel = clock.after(graceMs, abort);
       await Promise.all(underWay);
+      cancel();
     },
   };
 }

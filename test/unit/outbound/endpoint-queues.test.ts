@@ -4,7 +4,7 @@ import { createEndpointQueues, type Processed } from '../../../src/outbound/inde
 import { createManualClock, settle } from '../kube/manual-clock.ts';
 import { createRecordingLogger } from '../kube/recording-logger.ts';
 
-const BREAKER = { failuresToOpen: 3, openMs: 10_000, maxOpenMs: 60_000 };
+const BREAKER = { failures: 3, openMs: 10_000, maxOpenMs: 60_000 };
 const OK: Processed = { health: 'healthy' };
 const FAILED: Processed = { health: 'failing', againInMs: 1_000 };
 
@@ -161,6 +161,31 @@ describe('endpoint queues', () => {
     expect(ended).toEqual(['1', '2']);
     expect(calls).toHaveLength(2);
     expect(clock.pendingTimers()).toBe(0);
+  });
+});
+
+describe('stopping with patience', () => {
+  it('lets what is under way end, and aborts what does not', async () => {
+    const { behave, end, underWay } = held();
+    const aborted: string[] = [];
+    const { clock, queues, calls } = setting((endpoint, key, signal) => {
+      signal.addEventListener('abort', () => {
+        if (!underWay().includes(`${endpoint}/${key}`)) return;
+        aborted.push(key);
+        void end(`${endpoint}/${key}`);
+      });
+      return behave(endpoint, key, signal);
+    });
+    for (const key of ['1', '2', '3']) queues.add('a', key);
+    let isStopped = false;
+    const stopped = queues.stop(3_000).then(() => void (isStopped = true));
+    await end('a/1');
+    await clock.advance(2_900);
+    expect([aborted, isStopped]).toEqual([[], false]);
+    await clock.advance(200);
+    await stopped;
+    expect(aborted).toEqual(['2']);
+    expect(calls).toHaveLength(2);
   });
 });
 
