@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { Subject } from '../../src/cli/explain-subject.ts';
+import { explain } from '../../src/cli/explain.ts';
 import { stampPatch } from '../../src/cli/stamp-patch.ts';
 import type { KubeObject } from '../../src/kube/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
@@ -214,11 +216,7 @@ describe('the finalizer of a Job', () => {
 
 describe('what is not held', () => {
   it('a Pod, and the ReplicaSet of a Deployment', async () => {
-    await setting.client.create(
-      RESOURCES.pods,
-      NAMESPACE,
-      pod({ name: 'alone', annotations: BOTH }),
-    );
+    await setting.client.create(RESOURCES.pods, NAMESPACE, pod({ name: 'alone', annotations: BOTH }));
     expect((await get<KubeObject>('pods', 'alone'))?.metadata.finalizers).toBeUndefined();
     await apply(deployment('parts', { annotations: BOTH }));
     const { items } = await waitFor('the ReplicaSet', async () => {
@@ -229,3 +227,38 @@ describe('what is not held', () => {
     for (const { metadata } of items) expect(metadata.finalizers).toBeUndefined();
   });
 });
+
+describe('krake-hooks explain', () => {
+  it.each(['deployments', 'cronJobs'] as const)(
+    'tells of %s how they are going to be asked',
+    async (resource) => {
+      const annotations = { [HOOKS]: 'shutdown', 'hooks.krake.dev/shutdown-timeout': '5m' };
+      const asked = deployment('told', { annotations }) as { readonly spec: { readonly template: object } };
+      const { template } = asked.spec;
+      const jobTemplate = {
+        spec: { template: { ...template, spec: { ...podSpec(template), restartPolicy: 'Never' } } },
+      };
+      const cronJob = {
+        apiVersion: 'batch/v1',
+        kind: 'CronJob',
+        metadata: { name: 'told', namespace: NAMESPACE, annotations },
+        spec: { schedule: '0 3 1 1 *', jobTemplate },
+      };
+      const subject = (resource === 'deployments' ? asked : cronJob) as unknown as Subject;
+      const { injected, lines } = await explain(
+        { client: setting.client, ownNamespace: 'krake-system' },
+        subject,
+        NAMESPACE,
+      );
+      expect({ injected, lines }).toMatchObject({ injected: true });
+      expect(lines).toContain(
+        'shutdown: before deletion, eviction it is asked by PUT at the Service shutdown (first port, http, /shutdown); its goodbye is awaited for 300 s, then it goes without',
+      );
+      expect(await get(resource, 'told')).toBeUndefined();
+    },
+  );
+});
+
+function podSpec(template: object): object {
+  return (template as { readonly spec: object }).spec;
+}
