@@ -1,6 +1,10 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { parseAllDocuments } from 'yaml';
 import { APPLICATIONS } from '../../src/applications/index.ts';
 import { WORKLOAD_KINDS } from '../../src/contract/index.ts';
+import { CRDS, INSTALLED, NAMESPACES } from '../../src/uninstall/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import {
   HELD_KINDS,
@@ -14,6 +18,20 @@ import {
 // `krake-hooks uninstall` on a real control plane, with the service dead: there is no node, so its pods never run.
 
 jest.setTimeout(300_000);
+const KNOWN = [
+  ...['validatingwebhookconfigurations', 'mutatingwebhookconfigurations'].map((plural) => ({
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    plural,
+  })),
+  ...INSTALLED.running,
+  ...INSTALLED.rest,
+  CRDS,
+  NAMESPACES,
+];
+/** But for what is applied beside an installation and is its user's. */
+const OVERLAYS = readdirSync(join(MANIFESTS, 'overlays'))
+  .filter((name) => name !== 'legacy-job-webhooks')
+  .map((name) => `overlays/${name}`);
 const UNINSTALL = ['uninstall', '--yes'] as const;
 
 let setting: UninstallSetting;
@@ -28,6 +46,38 @@ const secretsAndApplications = async (namespace: string) => {
   ]);
   return stdout.split('\n').filter((line) => line !== '');
 };
+
+interface ManifestObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
+}
+
+it.each(['', ...OVERLAYS])('finds every object of manifests/%s by its label and kind', async (overlay) => {
+  const { stdout } = await setting.controlPlane.kubectl(['kustomize', join(MANIFESTS, overlay)]);
+  const objects = parseAllDocuments(stdout).map((document) => document.toJS() as ManifestObject);
+  expect(objects.length).toBeGreaterThan(40);
+  const { stdout: resources } = await setting.controlPlane.kubectl(['api-resources', '--no-headers']);
+  const known = new Set(
+    KNOWN.map(({ apiVersion, plural }) => {
+      const line = resources
+        .split('\n')
+        .find((text) => text.split(/\s+/)[0] === plural && text.includes(` ${apiVersion} `));
+      return `${apiVersion} ${line?.trim().split(/\s+/).at(-1)}`;
+    }),
+  );
+  const missed = objects.filter(({ apiVersion, kind, metadata }) =>
+    // The rest of what is in our namespace goes with it.
+    metadata.labels?.['app.kubernetes.io/part-of'] === 'krake-hooks'
+      ? !known.has(`${apiVersion} ${kind}`)
+      : metadata.namespace !== 'krake-system',
+  );
+  expect(missed.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([]);
+});
 
 describe('krake-hooks uninstall', () => {
   it('leaves nothing of ours, and what was annotated lives on', async () => {
