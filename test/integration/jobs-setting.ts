@@ -92,7 +92,7 @@ export async function startJobsSetting(): Promise<JobsSetting> {
     ]);
     await controlPlane.kubectl(['wait', '--for=condition=Established', `crd/${plural}.hooks.krake.dev`]);
   }
-  for (const file of ['rbac/jobs.yaml', 'jobs/policy.yaml', 'policy/own-rights.yaml']) {
+  for (const file of ['jobs/rbac.yaml', 'jobs/policy.yaml', 'policy/own-rights.yaml']) {
     await controlPlane.kubectl(['apply', '-f', join(ROOT, 'manifests', 'base', file)]);
   }
   await controlPlane.kubectl(['create', 'namespace', NAMESPACE]);
