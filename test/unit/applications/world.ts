@@ -7,7 +7,6 @@ import type { Application, ApplicationKind } from '../../../src/applications/app
 import type { LabelledPod } from '../../../src/applications/labelled-pod.ts';
 import type { LiveWorkload } from '../../../src/applications/live-workload.ts';
 import type { PlanTime } from '../../../src/applications/situation.ts';
-import type { ShutdownStep } from '../../../src/applications/shutdown/shutdown-steps.ts';
 import type { Member } from '../../../src/applications/member.ts';
 import {
   DEFAULT_SHUTDOWN,
@@ -177,19 +176,8 @@ export function reconcile(world: World, options: RunOptions = {}): Step[] {
 }
 
 /** The shutdown hook is off here: conversation-world.ts has its steps. */
-type Performed = Exclude<
-  Step['do'],
-  | 'claim'
-  | 'release'
-  | 'observe'
-  | 'rest'
-  | ShutdownStep['do']
-  | 'release-workload'
-  | 'move-workload'
-  | 'release-secret'
->;
 type Perform = {
-  readonly [D in Performed]: (world: World, step: Extract<Step, { do: D }>, crashes: boolean) => void;
+  readonly [D in Step['do']]?: (world: World, step: Extract<Step, { do: D }>, crashes: boolean) => void;
 };
 
 const PERFORM: Perform = {
@@ -237,9 +225,8 @@ export function timeOf({ now }: Pick<World, 'now'>): PlanTime {
 }
 
 function perform(world: World, step: Step, crashes: boolean): void {
-  if (!(step.do in PERFORM)) return;
-  const one = PERFORM[step.do as Performed] as (world: World, step: Step, crashes: boolean) => void;
-  one(world, step, crashes);
+  const one = PERFORM[step.do] as ((world: World, step: Step, crashes: boolean) => void) | undefined;
+  one?.(world, step, crashes);
 }
 
 function findWorkload(world: World, uid: string): Workload | undefined {
