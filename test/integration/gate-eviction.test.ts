@@ -1,14 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '../cluster/wait-for.ts';
-import {
-  conversation,
-  podPath,
-  shutdown,
-  startGateSetting,
-  type ApiAnswer,
-  type GateSetting,
-} from './gate-setting.ts';
+import type { ApiAnswer } from './call-api.ts';
+import { conversation, podPath, shutdown, startGateSetting, type GateSetting } from './gate-setting.ts';
 
 jest.setTimeout(90_000);
 let setting: GateSetting;

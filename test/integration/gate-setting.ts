@@ -1,22 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { request } from 'node:https';
 import { join } from 'node:path';
 import type { Application } from '../../src/applications/index.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
 import { waitFor } from '../cluster/wait-for.ts';
+import { callApi, type ApiAnswer } from './call-api.ts';
 import { applyManifests, pointGateAt, startService, type ServiceProcess } from './service.ts';
-
-/** Answers of the API server, with their headers. */
-export interface ApiAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: {
-    readonly reason?: string;
-    readonly message?: string;
-    readonly details?: { readonly retryAfterSeconds?: number };
-  };
-}
 
 export interface PodOptions {
   readonly application?: string;
@@ -161,7 +150,8 @@ function createSetting(
   let count = 0;
   const create = (object: object) =>
     controlPlane.kubectl(['create', '-f', '-'], { input: JSON.stringify(object) });
-  const call: GateSetting['call'] = (method, path, body, as) => callApi(controlPlane, method, path, body, as);
+  const call: GateSetting['call'] = (method, path, body, as) =>
+    callApi(controlPlane, method, path, body, as === undefined ? {} : { as });
   const patched = async (path: string, body: object) => {
     const { status, body: answer } = await call('PATCH', path, body);
     if (status !== 200) throw new Error(`PATCH ${path}: ${status} ${answer.message ?? ''}`);
@@ -251,38 +241,5 @@ async function untilAsked(setting: GateSetting): Promise<void> {
   await waitFor('the API server to ask the gate', async () => {
     const { code } = await setting.kubectl('-n', namespace, 'delete', 'pod', 'probe', '--dry-run=server');
     return code !== 0 && (await setting.asked('deletion')) > 0 ? true : undefined;
-  });
-}
-
-function callApi(
-  { url, caPem, adminToken }: ControlPlane,
-  method: string,
-  path: string,
-  body?: object,
-  as?: string,
-): Promise<ApiAnswer> {
-  return new Promise((resolve, reject) => {
-    const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-    const text = body === undefined ? '' : JSON.stringify(body);
-    const headers = {
-      // Without it Node sends no body with a DELETE.
-      'content-length': Buffer.byteLength(text),
-      authorization: `Bearer ${adminToken}`,
-      'content-type': type,
-      ...(as === undefined ? {} : { 'impersonate-user': as }),
-    };
-    const outgoing = request(`${url}${path}`, { method, headers, ca: caPem, agent: false }, (incoming) => {
-      let answer = '';
-      incoming.on('data', (chunk: Buffer) => (answer += chunk.toString('utf8')));
-      incoming.on('end', () =>
-        resolve({
-          status: incoming.statusCode ?? 0,
-          headers: incoming.headers,
-          body: JSON.parse(answer) as ApiAnswer['body'],
-        }),
-      );
-    });
-    outgoing.on('error', reject);
-    outgoing.end(text);
   });
 }

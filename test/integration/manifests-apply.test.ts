@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../src/config/index.ts';
@@ -13,6 +13,7 @@ import {
   SYSTEM_NAMESPACES,
   WORKLOAD_KINDS,
 } from '../../src/contract/index.ts';
+import { GATE_PATH } from '../../src/gate/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import {
   MANIFESTS,
@@ -91,18 +92,24 @@ describe('kubectl apply -k manifests', () => {
 
   it('leaves a caBundle that the service has written, client-side and server-side', async () => {
     const { controlPlane, get } = setting;
-    const name = 'mutatingwebhookconfiguration/krake-hooks';
+    const names = [
+      'mutatingwebhookconfiguration/krake-hooks',
+      'validatingwebhookconfiguration/krake-hooks-gate',
+    ];
     const caBundle = Buffer.from(controlPlane.caPem).toString('base64');
     const patch = [0, 1].map((i) => ({
       op: 'add',
       path: `/webhooks/${i}/clientConfig/caBundle`,
       value: caBundle,
     }));
-    await controlPlane.kubectl(['patch', name, '--type=json', '-p', JSON.stringify(patch)]);
+    for (const name of names)
+      await controlPlane.kubectl(['patch', name, '--type=json', '-p', JSON.stringify(patch)]);
     await controlPlane.kubectl(['apply', '-k', MANIFESTS]);
     await controlPlane.kubectl(['apply', '--server-side', '--force-conflicts', '-k', MANIFESTS]);
-    const { webhooks } = await get<{ webhooks: Webhook[] }>(name);
-    expect(webhooks.map(({ clientConfig }) => clientConfig.caBundle)).toEqual([caBundle, caBundle]);
+    for (const name of names) {
+      const { webhooks } = await get<{ webhooks: Webhook[] }>(name);
+      expect(webhooks.map(({ clientConfig }) => clientConfig.caBundle)).toEqual([caBundle, caBundle]);
+    }
     expect((await controlPlane.kubectl(['diff', '-k', MANIFESTS])).stdout).toBe('');
   });
 
@@ -117,6 +124,7 @@ describe('kubectl apply -k manifests', () => {
       return items.every(({ status }) => status?.typeChecking !== undefined) ? items : undefined;
     });
     expect(policies.map(({ metadata: { name } }) => name).sort()).toEqual([
+      'krake-hooks-gate-status',
       'krake-hooks-injected',
       'krake-hooks-own-secrets',
       'krake-hooks-own-workloads',
@@ -137,26 +145,29 @@ describe('kubectl apply -k manifests', () => {
 });
 
 describe('the overlays', () => {
-  it.each(['local', 'single'])('%s is accepted by the API server without a warning', async (overlay) => {
-    const folder = join(MANIFESTS, 'overlays', overlay);
-    const args = ['apply', '--dry-run=server', '--validate=strict', '-k', folder];
-    const { stderr } = await setting.controlPlane.kubectl(args);
-    expect(stderr).toBe('');
-  });
+  it.each(['local', 'single', 'without-gate'])(
+    '%s is accepted by the API server without a warning',
+    async (overlay) => {
+      const folder = join(MANIFESTS, 'overlays', overlay);
+      const args = ['apply', '--dry-run=server', '--validate=strict', '-k', folder];
+      const { stderr } = await setting.controlPlane.kubectl(args);
+      expect(stderr).toBe('');
+    },
+  );
 
   it('cert-manager builds, and leaves no right to write certificates or the caBundle', async () => {
     const objects = await kustomize(join(MANIFESTS, 'overlays/cert-manager'));
     const roles = objects.filter(({ metadata }) =>
-      /^krake-hooks-(?:certificate|admission|callbacks)$/.test(metadata.name),
+      /^krake-hooks-(?:certificate|admission|gate|callbacks)$/.test(metadata.name),
     );
     const rules = roles.flatMap((role) =>
       'rules' in role ? (role.rules as { resources: string[]; verbs: string[] }[]) : [],
     );
     expect(rules.filter(({ resources }) => resources.includes('secrets'))).toEqual([]);
-    const onConfiguration = rules.filter(({ resources }) =>
-      resources.includes('mutatingwebhookconfigurations'),
+    const onConfigurations = rules.filter(({ resources }) =>
+      resources.some((resource) => resource.endsWith('webhookconfigurations')),
     );
-    expect(onConfiguration.map(({ verbs }) => verbs)).toEqual([['get'], ['get']]);
+    expect(onConfigurations.map(({ verbs }) => verbs)).toEqual(Array.from({ length: 4 }, () => ['get']));
   });
 
   it('single runs every part under one account, behind all Services', async () => {
@@ -172,13 +183,35 @@ describe('the overlays', () => {
     }
   });
 
+  it('without-gate leaves nothing of the gate behind but the right to see that there is none', async () => {
+    const objects = await kustomize(join(MANIFESTS, 'overlays/without-gate'));
+    expect(objects.filter(({ metadata }) => metadata.name.includes('gate'))).toEqual([]);
+    expect(objects.some(({ kind }) => kind === 'ValidatingWebhookConfiguration')).toBe(false);
+  });
+
+  it('gate-fails-open changes what happens while the gate is down, and nothing else', async () => {
+    const folder = join(setting.controlPlane.dir, 'fails-open');
+    await mkdir(folder);
+    const from = relative(folder, MANIFESTS);
+    const kustomization = `resources: [${from}/base]\ncomponents: [${from}/components/gate-fails-open]\n`;
+    await writeFile(join(folder, 'kustomization.yaml'), kustomization);
+    const policiesOf = (objects: readonly Manifest[]) =>
+      objects
+        .filter((object): object is Manifest & { webhooks: Webhook[] } => 'webhooks' in object)
+        .map(({ kind, webhooks }) => [kind, ...webhooks.map(({ failurePolicy }) => failurePolicy)]);
+    const [before, after] = [await kustomize(join(MANIFESTS, 'base')), await kustomize(folder)];
+    expect(policiesOf(before)).toContainEqual(['ValidatingWebhookConfiguration', 'Fail', 'Fail']);
+    expect(policiesOf(after)).toContainEqual(['ValidatingWebhookConfiguration', 'Ignore', 'Ignore']);
+    expect(after.map(idOf)).toEqual(before.map(idOf));
+  });
+
   it.each(['base', 'overlays/local', 'overlays/cert-manager'])(
     'the configuration of %s is one that the service accepts, and it ends before it is killed',
     async (folder) => {
       const config = loadConfig({ file: join(MANIFESTS, folder, 'config.yaml'), env: {} });
       const objects = await kustomize(join(MANIFESTS, folder));
       const deployments = objects.filter((object): object is Deployment => object.kind === 'Deployment');
-      expect(deployments).toHaveLength(3);
+      expect(deployments).toHaveLength(PARTS.length);
       for (const { spec } of deployments) {
         expect(spec.template.spec.terminationGracePeriodSeconds * 1000).toBeGreaterThan(
           config.shutdownDeadline,
@@ -222,6 +255,31 @@ describe('the names in the manifests are those of the code', () => {
     expect(named.sort()).toEqual(known.sort());
   });
 
+  it('gate', async () => {
+    const name = `validatingwebhookconfiguration/${config.gate.validatingWebhookConfiguration}`;
+    const { webhooks } = await setting.get<{ webhooks: (Webhook & { objectSelector: object })[] }>(name);
+    for (const { clientConfig, namespaceSelector, timeoutSeconds, failurePolicy } of webhooks) {
+      expect(clientConfig.service).toMatchObject({
+        name: config.gate.serviceName,
+        namespace: config.namespace,
+        path: GATE_PATH,
+        port: 443,
+      });
+      expectSelector(namespaceSelector);
+      expect(timeoutSeconds * 1000).toBeGreaterThan(config.gate.deadline);
+      expect(failurePolicy).toBe('Fail');
+    }
+    expect(webhooks.map(({ rules }) => rules.map(({ resources }) => resources))).toEqual([
+      [['pods']],
+      [['pods/eviction']],
+    ]);
+    expect(webhooks[0]?.objectSelector).toEqual({
+      matchExpressions: [{ key: LABEL_APPLICATION, operator: 'Exists' }],
+    });
+    const text = await readFile(join(MANIFESTS, 'base/gate/webhook-configuration.yaml'), 'utf8');
+    expect(text).toContain(`'${ANNOTATION_HOOKS}'`);
+  });
+
   it('policy', async () => {
     const { spec } = await setting.get<{ spec: { matchResources: { namespaceSelector: Selector } } }>(
       'validatingadmissionpolicybinding/krake-hooks-injected',
@@ -238,6 +296,7 @@ describe('the names in the manifests are those of the code', () => {
   it('Services, ports and Leases', async () => {
     const services = [
       [config.admission.serviceName, config.admission.port],
+      [config.gate.serviceName, config.gate.port],
       [config.callbacks.serviceName, config.callbacks.port],
     ] as const;
     const deployments = (await kustomize(MANIFESTS)).filter(

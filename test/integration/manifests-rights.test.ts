@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { parse, stringify } from 'yaml';
+import { callApi } from './call-api.ts';
 import {
   ENABLED,
   NAMESPACE,
@@ -83,6 +84,7 @@ describe.each(PARTS)('the service account of %s', (part) => {
     ['create', 'pods'],
     ['create', 'serviceaccounts/token'],
     ['update', 'mutatingwebhookconfigurations.admissionregistration.k8s.io/krake-hooks'],
+    ['update', 'validatingwebhookconfigurations.admissionregistration.k8s.io/krake-hooks-gate'],
     ['*', '*'],
   ])('may not %s %s anywhere', async (verb, resource) => {
     for (const scope of [['--all-namespaces'], ['-n', NAMESPACE]]) {
@@ -144,6 +146,58 @@ describe('what RBAC cannot say, the policies do', () => {
     };
     const refusal = await setting.create(forged, { as: serviceAccount('admission'), dryRun: true });
     expect(refusal).toContain(SECRETS);
+  });
+
+  describe('of an Application’s status the gate changes only which pods are to go', () => {
+    const path = '/apis/hooks.krake.dev/v1alpha1/namespaces/shop/applications/web/status';
+    const going = { name: 'a', cause: 'deletion', requestedAt: '2030-01-01T00:00:00Z' };
+    /** kubectl would read the status first, which the gate may not. */
+    const patchStatus = async (patch: readonly object[], as?: string) => {
+      const query = as === undefined ? '' : '?dryRun=All';
+      const options = { patch: 'json', ...(as !== undefined && { as }) } as const;
+      const { status, body } = await callApi(setting.controlPlane, 'PATCH', path + query, patch, options);
+      return status === 200 ? '' : (body.message ?? '');
+    };
+    const byGate = (...patch: readonly object[]) => patchStatus(patch, serviceAccount('gate'));
+    const add = (at: string, value: unknown) => ({ op: 'add', path: `/status${at}`, value });
+    const shutdown = { sequence: 1, going: { old: going }, conversations: [] };
+
+    beforeAll(async () => {
+      await setting.create({
+        apiVersion: 'hooks.krake.dev/v1alpha1',
+        kind: 'Application',
+        metadata: { name: 'web', namespace: 'shop' },
+        spec: { hooks: ['shutdown'] },
+      });
+    });
+
+    it('where there is nothing yet', async () => {
+      const first = { sequence: 0, going: { new: going }, conversations: [] };
+      expect(await byGate(add('', { shutdown: first }))).toBe('');
+      expect(await byGate(add('', { shutdown: { ...first, sequence: 7 } }))).toContain(
+        'krake-hooks-gate-status',
+      );
+      expect(await byGate(add('', { shutdown: first, tokenSha256: 'a'.repeat(64) }))).toContain(
+        'krake-hooks-gate-status',
+      );
+    });
+
+    it('where there is a status', async () => {
+      expect(await patchStatus([add('', { tokenSha256: 'a'.repeat(64), shutdown })])).toBe('');
+      expect(await byGate(add('/shutdown/going/new', going))).toBe('');
+    });
+
+    it.each<[string, object]>([
+      ['another token', add('/tokenSha256', 'b'.repeat(64))],
+      ['a signal', add('/signals', { complete: { receivedAt: going.requestedAt, provenBy: 'token' } })],
+      ['a phase', add('/phase', 'Completed')],
+      ['a conversation count', add('/shutdown/sequence', 2)],
+      ['another pod’s entry', add('/shutdown/going/old', { ...going, cause: 'eviction' })],
+      ['no entry where there was one', { op: 'remove', path: '/status/shutdown/going/old' }],
+      ['no status', { op: 'remove', path: '/status/tokenSha256' }],
+    ])('not %s', async (_what, operation) => {
+      expect(await byGate(operation)).toContain("ValidatingAdmissionPolicy 'krake-hooks-gate-status'");
+    });
   });
 
   it('workloads are changed and deleted only where hooks are switched on', async () => {
