@@ -9,7 +9,8 @@ import type { HistoryEvent, RecordedObject } from './history.ts';
 export interface CountedWrite {
   readonly method: string;
   readonly path: string;
-  readonly status: number | undefined;
+  /** Undefined: not answered yet, or never. */
+  status: number | undefined;
 }
 
 export interface Cut {
@@ -73,7 +74,8 @@ export async function startApiProxy(endpoint: ApiEndpoint): Promise<ApiProxy> {
     const { method = '', url = '' } = incoming;
     const body = await buffer(incoming);
     const isCounted = !UNCOUNTED.test(url);
-    const number = isCounted ? writes.push({ method, path: url, status: undefined }) : 0;
+    const write: CountedWrite = { method, path: url, status: undefined };
+    const number = isCounted ? writes.push(write) : 0;
     const due = isCounted && !isCut && cut?.at === number ? cut : undefined;
     if (due?.when === 'before') {
       isCut = true;
@@ -87,7 +89,7 @@ export async function startApiProxy(endpoint: ApiEndpoint): Promise<ApiProxy> {
     const answer = await forward(incoming, body);
     const answered = await buffer(answer);
     const status = answer.statusCode ?? 502;
-    if (isCounted) writes[number - 1] = { method, path: url, status };
+    write.status = status;
     if (due !== undefined) {
       isCut = true;
       due.kill();

@@ -1,7 +1,7 @@
 import type { Application } from '../../src/applications/index.ts';
 import { ANNOTATION_REQUEST } from '../../src/contract/index.ts';
 import type { Conversation, RecordedObject, Violation } from './history.ts';
-import { goodbyesOf, isInhabited } from './may-go.ts';
+import { goodbyesOf, isInhabited, letsItsPodsGo } from './may-go.ts';
 import { conversationsOf, isThereAt, versionAt, type Version, type World } from './world.ts';
 
 type AppVersion = Version<Application & RecordedObject>;
@@ -20,7 +20,7 @@ export function checkConversationSteps(world: World): Violation[] {
     return versions.flatMap((version, i) => {
       const before = versions[i - 1];
       const found = [
-        ...checkIds(before, version, said),
+        ...checkIds(world, before, version, said),
         ...conversationsOf(version.object).flatMap((now) => {
           const round = `${now.id}/${now.round}`;
           if (!firstSeenMs.has(round)) firstSeenMs.set(round, version.atMs);
@@ -48,7 +48,7 @@ export function checkConversationSteps(world: World): Violation[] {
 
 type Found = readonly [rule: string, text: string];
 
-function checkIds(before: AppVersion | undefined, now: AppVersion, said: Set<string>): Found[] {
+function checkIds(world: World, before: AppVersion | undefined, now: AppVersion, said: Set<string>): Found[] {
   const ids = conversationsOf(now.object).map(({ id }) => id);
   const earlier = new Set(before === undefined ? [] : conversationsOf(before.object).map(({ id }) => id));
   const found: Found[] = [];
@@ -59,11 +59,17 @@ function checkIds(before: AppVersion | undefined, now: AppVersion, said: Set<str
     said.add(id);
   }
   for (const lost of before === undefined ? [] : conversationsOf(before.object))
-    if (lost.outcome === undefined && !ids.includes(lost.id))
+    if (!ids.includes(lost.id) && !isDone(world, lost, now.revision))
       found.push(['one-conversation', `${lost.id} is lost before its end`]);
   const [was = 0, is = 0] = [before, now].map((version) => version?.object.status?.shutdown?.sequence);
   if (is < was) found.push(['one-conversation', `the sequence goes back from ${was} to ${is}`]);
   return found;
+}
+
+/** It let its pods go, or there are none left: it may end and be forgotten in one write. */
+function isDone(world: World, conversation: Conversation, revision: number): boolean {
+  if (conversation.outcome !== undefined || letsItsPodsGo(conversation)) return true;
+  return !conversation.pods.some(({ uid }) => isLeft(world, uid, revision));
 }
 
 function checkBegin({ id, round, outcome }: Conversation): Found[] {

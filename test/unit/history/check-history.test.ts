@@ -10,6 +10,16 @@ describe('a history in which all holds', () => {
     expect(broken(goodbye(asked()))).toEqual([]);
   });
 
+  it('ended and forgotten in one write, once its pods are gone', () => {
+    const story = asked();
+    story.conversations(conversation({ confirmation: confirmation() }));
+    story.put();
+    story.gone('a');
+    story.application({ shutdown: { sequence: 1, going: {}, conversations: [] } });
+    story.gone('web');
+    expect(broken(story)).toEqual([]);
+  });
+
   it('another attempt, seen before it was made', () => {
     const story = asked();
     story.conversations(conversation({ ask: { attempts: 2, attemptedAt: at(3) } }));
