@@ -26,6 +26,8 @@ export interface Fleet {
   readonly controller: ServiceProcess;
   /** Deployments of one pod that wants to be asked; resolves when all run and are held. */
   deploy(names: readonly string[]): Promise<void>;
+  /** Deletes all Deployments, as kubectl does, and does not wait for their end. */
+  deleteAll(): Promise<void>;
   list<T extends KubeObject = KubeObject>(resource: {
     apiVersion: string;
     plural: string;
@@ -48,6 +50,12 @@ export async function startFleet(
     set: {
       'callbacks.externalEndpoint': `https://127.0.0.1:${others.callbacksPort}`,
       'outbound.allowCidrs': '127.0.0.0/8',
+      // As installed: a leader that is only slow stays one, and what it has begun is not begun again.
+      ...{
+        'controller.leaseDuration': '15s',
+        'controller.renewDeadline': '10s',
+        'controller.retryPeriod': '2s',
+      },
       ...set,
     },
   });
@@ -113,6 +121,14 @@ export async function startFleet(
         slow,
       );
       await services.learnTokens(FLEET_NAMESPACE);
+    },
+    async deleteAll() {
+      await inParallel(await list(WORKLOAD_KINDS.Deployment), ({ metadata: { name = '', uid = '' } }) =>
+        admin.delete(
+          { resource: WORKLOAD_KINDS.Deployment, namespace: FLEET_NAMESPACE, name },
+          { uid, propagationPolicy: 'Background' },
+        ),
+      );
     },
     async metric(name) {
       const { text } = await controller.get('/metrics');
