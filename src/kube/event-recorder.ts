@@ -36,6 +36,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const { client, logger, clock = systemClock } = options;
   const filter = createEventFilter();
   const underWay = new Set<Promise<void>>();
+  let sequence = 0;
 
   const send = async (event: RecordedEvent): Promise<void> => {
     const { regarding, reason } = event;
@@ -45,6 +46,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         component: options.component,
         instance: options.instance,
         now: clock.now(),
+        sequence: sequence++,
       });
       await client.create(EVENTS, namespace, body, { timeoutMs: REQUEST_TIMEOUT_MS });
     } catch (error) {
@@ -76,12 +78,18 @@ interface Reporter {
   readonly component: string;
   readonly instance: string;
   readonly now: number;
+  /** Counts this reporter's Events: the order of those of one millisecond. */
+  readonly sequence: number;
 }
 
-/** The Event object. The name's suffix keeps two Events of one object apart. */
-export function buildEvent(event: RecordedEvent, { component, instance, now }: Reporter): object {
+/**
+ * The Event object. The name's suffix keeps two Events of one object apart and grows with time: `kubectl describe` shows Events of this API
+ * in the order of their names.
+ */
+export function buildEvent(event: RecordedEvent, reporter: Reporter): object {
   const { regarding, type, reason, action, note } = event;
-  const suffix = `.${randomBytes(8).toString('hex')}`;
+  const { component, instance, now, sequence } = reporter;
+  const suffix = `.${hex(now, 12)}${hex(sequence % 0x1_0000, 4)}${randomBytes(4).toString('hex')}`;
   return {
     apiVersion: EVENTS.apiVersion,
     kind: 'Event',
@@ -98,6 +106,10 @@ export function buildEvent(event: RecordedEvent, { component, instance, now }: R
     action: action.slice(0, 128),
     note: cutToBytes(note, MAX_NOTE_BYTES),
   };
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, '0');
 }
 
 function cutToBytes(text: string, maxBytes: number): string {

@@ -43,7 +43,26 @@ describe('buildEvent', () => {
     component: 'controller',
     instance: 'pod-0',
     now: Date.parse('2026-11-21T05:06:07.089Z'),
+    sequence: 0,
   };
+
+  it('gives names that grow with time and, within a millisecond, with the sequence', () => {
+    const nameAt = (now: number, sequence: number): string => {
+      const built = buildEvent(event('1', 'x'), { ...reporter, now, sequence });
+      return (built as { metadata: { name: string } }).metadata.name;
+    };
+    const times = [
+      [1, 0],
+      [1, 1],
+      [1, 300],
+      [2, 301],
+      [reporter.now, 302],
+      [reporter.now, 303],
+      [reporter.now + 1, 0x1_0000],
+    ] as const;
+    const names = times.map(([now, sequence]) => nameAt(now, sequence));
+    expect([...names].sort()).toEqual(names);
+  });
 
   it('cuts names and notes to what the API server takes, never in the middle of a character', () => {
     const long = buildEvent(
