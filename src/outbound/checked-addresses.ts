@@ -54,7 +54,7 @@ async function resolve({ resolveHost }: AddressDeps, target: CallTarget): Promis
   throw new CallError(
     'dns',
     resolution.kind === 'no-answer'
-      ? `no name server answered for ${target.shown}; check the name and the cluster's DNS`
+      ? `no name server said where ${target.shown} is; check the name and the cluster's DNS`
       : `${target.shown}: the name has no address; check its spelling and that the Service exists`,
   );
 }
