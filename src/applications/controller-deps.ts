@@ -1,4 +1,5 @@
 import type { EventRecorder, KubeClient, KubeObject, WatchClient } from '../kube/index.ts';
+import type { ConversationReason, Outcome } from './conversation.ts';
 import type { ShutdownCaller } from './shutdown/call-application.ts';
 import type { Logger } from '../observability/index.ts';
 
@@ -8,6 +9,8 @@ export interface ControllerMetrics {
   action(action: string): void;
   /** From the second in which the complete signal was stored until the API server accepted the action. */
   signalToAction(action: string, seconds: number): void;
+  /** A conversation before pods go has ended: why it began, how it ended, how long it took. */
+  conversationEnded(reason: ConversationReason, outcome: Outcome, seconds: number): void;
 }
 
 /** What every Secret gets as `ca-bundle.pem`. */

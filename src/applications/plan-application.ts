@@ -74,7 +74,7 @@ function planAbsent(view: ApplicationView): Step {
   const held = view.live?.workloads.find(
     (workload) =>
       workload.held &&
-      (workload.deleting || workload.asked === undefined) &&
+      (workload.asked === undefined || view.namespaceState !== 'enabled') &&
       !view.tried.has(workload.ref.uid),
   );
   if (held !== undefined) return { do: 'release-workload', workload: held };

@@ -1,6 +1,6 @@
 import { isConflict, isNotFound, type ProcessResult } from '../kube/index.ts';
 import type { ApplicationView, Step } from './application-view.ts';
-import type { Application } from './application.ts';
+import type { Application, ApplicationStatus } from './application.ts';
 import { refOf } from './application-writer.ts';
 import type { Deadlines } from './shutdown/deadlines.ts';
 import { wantedCalls } from './shutdown/plan-shutdown.ts';
@@ -105,7 +105,8 @@ function report(
   app: Application | undefined,
   deps: StepDeps,
 ): void {
-  if (step.do === 'observe') return;
+  if (step.do === 'observe' || step.do === 'observe-pods') return;
+  if ('status' in step) countEnded(view.application?.status, step.status, deps.metrics);
   const events = 'events' in step ? step.events : [];
   recordEvents(app ?? view.application, view.namespace, events, deps);
   deps.logger.info('application step', {
@@ -117,4 +118,19 @@ function report(
     ...('workload' in step ? { kind: step.workload.ref.kind, workload: step.workload.ref.name } : {}),
     reasons: events.map(({ reason }) => reason),
   });
+}
+
+/** Conversations that have ended with this write. */
+function countEnded(
+  before: ApplicationStatus | undefined,
+  after: ApplicationStatus,
+  metrics: ReconcileApplicationDeps['metrics'],
+): void {
+  const wasOver = new Set(
+    before?.shutdown?.conversations.filter(({ outcome }) => outcome !== undefined).map(({ id }) => id),
+  );
+  for (const { id, reason, outcome, startedAt, endedAt } of after.shutdown?.conversations ?? []) {
+    if (outcome === undefined || endedAt === undefined || wasOver.has(id)) continue;
+    metrics.conversationEnded(reason, outcome, (Date.parse(endedAt) - Date.parse(startedAt)) / 1_000);
+  }
 }

@@ -40,6 +40,8 @@ export function controllerMetrics(metrics: Metrics): ControllerMetrics {
     action: (action) => metrics.count('krake_hooks_actions_total', { action }),
     signalToAction: (action, seconds) =>
       metrics.observe('krake_hooks_signal_to_action_seconds', { action }, seconds),
+    conversationEnded: (reason, outcome, seconds) =>
+      metrics.observe('krake_hooks_shutdown_seconds', { reason, outcome }, seconds),
   };
 }
 

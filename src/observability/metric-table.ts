@@ -113,6 +113,12 @@ export const METRICS = {
     labels: ['action'],
     buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
   },
+  krake_hooks_shutdown_seconds: {
+    type: 'histogram',
+    help: 'From the beginning of a shutdown conversation to its end, by why it began and how it ended.',
+    labels: ['reason', 'outcome'],
+    buckets: [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3_600],
+  },
   krake_hooks_leader: { type: 'gauge', help: '1 on the replica that leads.', labels: [] },
   krake_hooks_queue_depth: { type: 'gauge', help: 'Keys that wait in a work queue.', labels: ['queue'] },
   krake_hooks_queue_wait_seconds: {

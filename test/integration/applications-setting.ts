@@ -209,7 +209,11 @@ async function startReplica(client: FullKubeClient, options: ReplicaOptions): Pr
       logger,
       events,
       trustBundle: options.bundle ?? createBundle('-----BEGIN CERTIFICATE-----\nfirst\n'),
-      metrics: { action: (action) => void actions.push(action), signalToAction: () => undefined },
+      metrics: {
+        action: (action) => void actions.push(action),
+        signalToAction: () => undefined,
+        conversationEnded: () => undefined,
+      },
       now: Date.now,
       randomBytes,
       callShutdown: options.callShutdown ?? (() => Promise.resolve({ accepted: true })),

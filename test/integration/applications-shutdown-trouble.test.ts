@@ -1,14 +1,19 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Application } from '../../src/applications/index.ts';
 import {
+  ANNOTATION_HOOKS,
   ANNOTATION_REQUEST,
   ANNOTATION_SHUTDOWN_FAILURE,
   ANNOTATION_SHUTDOWN_RETRIES,
   ANNOTATION_SHUTDOWN_TIMEOUT,
+  FINALIZER_SHUTDOWN,
 } from '../../src/contract/index.ts';
+import { waitFor } from '../cluster/wait-for.ts';
+import { NAMESPACE } from './applications-setting.ts';
 import {
   LONG_MS,
   POD_FORM,
+  SOON,
   START_MS,
   conversations,
   held,
@@ -152,6 +157,54 @@ describe('a shutdown that does not go smoothly, and what a person can do', () =>
       };
       expect(workload.spec?.template.spec.nodeSelector).toEqual({ disk: 'ssd' });
       expect(await setting.describeApplication('replicaset-nomad')).toContain('Migrated');
+    },
+    LONG_MS,
+  );
+
+  it(
+    'leaves no finalizer when the hook is switched off, and is forgotten after its time to live',
+    async () => {
+      await setting.begin('fickle', POD_FORM, { hooks: 'complete,shutdown' });
+      const annotate = (value: string) =>
+        setting.controlPlane.kubectl([
+          'annotate',
+          '-n',
+          NAMESPACE,
+          'deployment',
+          'fickle',
+          '--overwrite',
+          `${ANNOTATION_HOOKS}${value}`,
+        ]);
+      await annotate('=complete');
+      const isFree = (finalizers: readonly string[] | undefined) =>
+        finalizers?.includes(FINALIZER_SHUTDOWN) !== true;
+      await setting.applicationThat(
+        'deployment-fickle',
+        'is free',
+        (a) =>
+          isFree(a.metadata.finalizers) && a.status?.shutdown === undefined && a.status?.phase === 'Running',
+      );
+      expect(isFree((await setting.workload('Deployment', 'fickle'))?.metadata.finalizers)).toBe(true);
+      expect(isFree((await setting.secret('deployment-fickle'))?.metadata.finalizers)).toBe(true);
+      await annotate('=shutdown');
+      await setting.applicationThat('deployment-fickle', 'is kept', (a) => !isFree(a.metadata.finalizers));
+      await setting.remove('fickle');
+      await setting.applicationThat('deployment-fickle', 'was asked', (a) => held(a).length > 0);
+      await setting.request('deployment-fickle', 'release');
+      await setting.applicationThat(
+        'deployment-fickle',
+        'is over',
+        (a) => a.status?.finishedAt !== undefined,
+      );
+      // Another leader, for which every time to live is over.
+      await setting.stopReplicas();
+      await setting.replica({ finishedTtlMs: 1 });
+      await waitFor(
+        'the Application to go',
+        async () => ((await setting.application('deployment-fickle')) === undefined ? true : undefined),
+        SOON,
+      );
+      expect(await setting.secret('deployment-fickle')).toBeUndefined();
     },
     LONG_MS,
   );

@@ -39,6 +39,8 @@ function isHeldRightly(s: Situation, workload: Situation['asking'][number]): boo
 
 /** While the hook is on, the Application stays until the conversations are over, also when its namespace is deleted. */
 export function planFinalizer(s: Situation): Step | undefined {
-  if (s.shutdown !== undefined && !s.isKept) return { do: 'set-finalizer', wanted: true };
-  return undefined;
+  // One that is over is let go with its time to live.
+  if (s.asking.length === 0) return undefined;
+  if (s.shutdown === undefined) return letGo(s);
+  return s.isKept ? undefined : { do: 'set-finalizer', wanted: true };
 }
