@@ -1,0 +1,191 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { createDeliverer, createEndpointStatus, type Deliverer } from '../../../src/deliveries/index.ts';
+import { ANNOTATION_REDELIVER, type Webhook } from '../../../src/jobs/index.ts';
+import { KubeUnreachableError, type KubeClient } from '../../../src/kube/index.ts';
+import type { CallResult, OutboundCall } from '../../../src/outbound/index.ts';
+import { waitFor } from '../../cluster/wait-for.ts';
+import { createRecordingLogger } from '../kube/recording-logger.ts';
+import { answered, deliveryOf, failed, webhookOf } from './delivery-fixtures.ts';
+
+interface World {
+  readonly deliverer: Deliverer;
+  readonly calls: OutboundCall[];
+  readonly patches: { readonly name: string; readonly status: Record<string, unknown> }[];
+  answer: (call: OutboundCall) => CallResult | Promise<CallResult>;
+  /** The API server takes no writes. */
+  away: boolean;
+  webhook: Webhook | undefined;
+}
+
+let stop: (() => Promise<void>) | undefined;
+afterEach(async () => {
+  await stop?.();
+  stop = undefined;
+});
+
+async function start(): Promise<World> {
+  const calls: OutboundCall[] = [];
+  const patches: World['patches'] = [];
+  const client = {
+    patch: (
+      ref: { name: string; resource: { plural: string } },
+      patch: { body: { status: Record<string, unknown> } },
+    ) => {
+      if (world.away) return Promise.reject(new KubeUnreachableError('away'));
+      if (ref.resource.plural === 'webhookdeliveries')
+        patches.push({ name: ref.name, status: patch.body.status });
+      return Promise.resolve({});
+    },
+  } as unknown as Pick<KubeClient, 'patch'>;
+  const logger = createRecordingLogger();
+  const world: World = {
+    calls,
+    patches,
+    answer: () => answered(200),
+    away: false,
+    webhook: webhookOf(),
+    deliverer: createDeliverer(
+      {
+        caller: {
+          call: async (call) => {
+            calls.push(call);
+            return world.answer(call);
+          },
+          close: () => Promise.resolve(),
+        },
+        client,
+        keys: { keysFor: () => Promise.resolve({ kind: 'keys', keys: [] }) },
+        webhook: () => world.webhook,
+        endpoints: createEndpointStatus(
+          { client, logger, onDisabled: () => undefined },
+          { disableAfterMs: 1e9 },
+        ),
+        events: { ended: () => undefined, disabled: () => undefined },
+        metrics: { attempted: () => undefined, ended: () => undefined },
+        logger,
+        now: Date.now,
+        random: () => 0,
+      },
+      {
+        retryBaseMs: 10,
+        retryCapMs: 50,
+        retryAfterCeilingMs: 1_000,
+        maxRefusals: 3,
+        eventSource: '',
+        connectTimeoutMs: 1_000,
+        breaker: { failures: 3, openMs: 50, maxOpenMs: 100 },
+      },
+    ),
+  };
+  const controller = new AbortController();
+  await world.deliverer.start(controller.signal);
+  stop = async () => {
+    controller.abort();
+    await world.deliverer.stop();
+  };
+  return world;
+}
+
+const fresh = () => deliveryOf(undefined, { creationTimestamp: new Date().toISOString() });
+const until = (what: string, check: () => boolean) =>
+  waitFor(what, () => (check() ? true : undefined), { intervalMs: 5, timeoutMs: 5_000 });
+
+describe('createDeliverer', () => {
+  it('sends once what is offered many times, and writes what came of it', async () => {
+    const world = await start();
+    for (let n = 0; n < 3; n += 1) world.deliverer.offer(fresh());
+    await until('the write', () => world.patches.length === 1);
+    world.deliverer.offer(fresh());
+    await until('nothing more', () => true);
+    expect(world.calls).toHaveLength(1);
+    expect(world.patches[0]?.status).toMatchObject({ phase: 'Delivered' });
+  });
+
+  it('an outcome that cannot be written is written later; the call is not repeated', async () => {
+    const world = await start();
+    world.away = true;
+    world.deliverer.offer(fresh());
+    await until('the call', () => world.calls.length === 1);
+    world.away = false;
+    await until('the write', () => world.patches.length === 1);
+    expect(world.calls).toHaveLength(1);
+  });
+
+  it('tries again until it is taken, the time of the next attempt in the status first', async () => {
+    const world = await start();
+    let left = 2;
+    world.answer = () => (left-- > 0 ? failed('connect') : answered(200));
+    world.deliverer.offer(fresh());
+    await until('delivered', () => world.patches.at(-1)?.status.phase === 'Delivered');
+    expect(world.patches.map(({ status }) => status.phase)).toEqual(['Pending', 'Pending', 'Delivered']);
+    expect(world.patches[0]?.status.nextAttemptAt).toEqual(expect.any(String));
+    expect(world.patches[2]?.status.nextAttemptAt).toBeNull();
+  });
+
+  it('does not send before its time', async () => {
+    const world = await start();
+    const nextAttemptAt = new Date(Date.now() + 150).toISOString();
+    world.deliverer.offer({ ...fresh(), status: { phase: 'Pending', nextAttemptAt } });
+    await until('the call', () => world.calls.length === 1);
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(nextAttemptAt));
+  });
+
+  it('of a dead endpoint only probes are sent', async () => {
+    const world = await start();
+    world.answer = () => failed('connect');
+    for (let n = 0; n < 50; n += 1) {
+      const delivery = fresh();
+      world.deliverer.offer({
+        ...delivery,
+        metadata: { ...delivery.metadata, name: `jd-${n}`, uid: `u-${n}` },
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    // Eight at once until it opens; then one in 50 and then 100 ms.
+    expect(world.calls.length).toBeLessThan(25);
+  });
+
+  it('a person’s request for a redelivery is a new round under the same id', async () => {
+    const world = await start();
+    const done = {
+      ...fresh(),
+      status: { phase: 'Delivered' as const, attempts: 1, finishedAt: 'x', deliveredAt: 'x' },
+    };
+    const asked = { ...done, metadata: { ...done.metadata, annotations: { [ANNOTATION_REDELIVER]: '1' } } };
+    world.deliverer.offer(asked);
+    await until('delivered again', () => world.patches.at(-1)?.status.phase === 'Delivered');
+    expect(world.patches[0]?.status).toMatchObject({ phase: 'Pending', redelivered: '1', finishedAt: null });
+    expect(world.calls.map(({ headers }) => headers?.['webhook-id'])).toEqual(['jd-1']);
+    world.deliverer.offer(asked);
+    await until('nothing more', () => true);
+    expect(world.calls).toHaveLength(1);
+  });
+
+  it.each<[string, Webhook | undefined, object]>([
+    ['deleted', undefined, { phase: 'Cancelled', reason: 'WebhookDeleted' }],
+    [
+      'another of the same name',
+      webhookOf({}, { uid: 'other' }),
+      { phase: 'Cancelled', reason: 'WebhookDeleted' },
+    ],
+    ['disabled', webhookOf({ disabled: true }), { phase: 'DeadLetter', reason: 'EndpointDisabled' }],
+  ])('a Webhook that is %s gets nothing', async (_name, webhook, status) => {
+    const world = await start();
+    world.webhook = webhook;
+    world.deliverer.offer(fresh());
+    await until('the end', () => world.patches.length === 1);
+    expect(world.patches[0]?.status).toMatchObject(status);
+    expect(world.calls).toHaveLength(0);
+  });
+
+  it('one that hangs takes its own places only; stopping ends the call without counting it', async () => {
+    const world = await start();
+    world.answer = (call) =>
+      new Promise((resolve) => call.signal?.addEventListener('abort', () => resolve(failed('aborted'))));
+    world.deliverer.offer(fresh());
+    await until('the call', () => world.calls.length === 1);
+    await stop?.();
+    stop = undefined;
+    expect(world.patches).toEqual([]);
+  });
+});
