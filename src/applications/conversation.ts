@@ -13,6 +13,7 @@ export const shutdownSpecSchema = z.object({
   service: z
     .string()
     .max(512)
+    .regex(/^(https?:\/\/)?[a-z][-a-z0-9]*(:[-a-z0-9]+)?(\/[^\s]*)?$/)
     .default(DEFAULT_SHUTDOWN.service)
     .describe(
       'Where the application is asked: [http://|https://]NAME[:PORT][/PATH] with a Service of the namespace, or pod:PORT[/PATH] for each pod itself.',

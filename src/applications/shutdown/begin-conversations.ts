@@ -31,8 +31,20 @@ export function foldGoing(draft: Draft, s: ShutdownSituation): void {
     );
     const pod = about?.pods.find((candidate) => candidate.uid === uid);
     if (pod !== undefined) pod.cause = strongest([pod.cause, cause]);
-    if (pod !== undefined || !inhabitants.has(uid)) forget(draft.shutdown.going, uid);
+    const isForgotten = pod !== undefined || !inhabitants.has(uid) || isWantedInVain(draft, uid, cause);
+    if (isForgotten) forget(draft.shutdown.going, uid);
   }
+}
+
+/**
+ * A person has said that the pod stays. Whoever evicts it tries again by himself, and is refused until the deadline that was cancelled; a person who
+ * deletes it again has changed his mind.
+ */
+function isWantedInVain(draft: Draft, uid: string, cause: ShutdownCause): boolean {
+  if (cause === 'deletion') return false;
+  return draft.shutdown.conversations.some(
+    ({ outcome, pods }) => outcome === 'cancelled' && pods.some((pod) => pod.uid === uid),
+  );
 }
 
 /** Begins the conversations that are due, the whole application's first. */

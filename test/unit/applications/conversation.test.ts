@@ -267,7 +267,7 @@ describe('what a person asks for', () => {
     expect(scene.status.shutdown?.handledRequest).toBeUndefined();
   });
 
-  it('cancel: the pod stays, and may be asked again', () => {
+  it('cancel: the pod stays, whoever evicts it again and again; until the deadline, or a person deletes it', () => {
     const scene = createScene(POD_FORM);
     want(scene, 'pod-0', 'eviction');
     look(scene);
@@ -277,7 +277,18 @@ describe('what a person asks for', () => {
     expect(isFreeToGo(conversationsOf(scene), 'pod-0')).toBe(false);
     want(scene, 'pod-0', 'eviction');
     look(scene);
+    expect(conversationsOf(scene)).toHaveLength(1);
+    expect(scene.status.shutdown?.going).toEqual({});
+    want(scene, 'pod-0', 'deletion');
+    look(scene);
     expect(conversationsOf(scene)).toHaveLength(2);
+    scene.request = 'cancel';
+    look(scene);
+    scene.now += 60_000;
+    look(scene);
+    want(scene, 'pod-0', 'eviction');
+    look(scene);
+    expect(conversationsOf(scene)).toMatchObject([{ reason: 'eviction' }]);
   });
 
   it('migrate: the template first, then the pods; those that come back are not to go', () => {
