@@ -10,7 +10,7 @@ const root = join(import.meta.dirname, '..', '..');
 const PARTS = ['admission', 'gate', 'callbacks', 'controller'] as const;
 
 const LOCAL_OVERLAY = 'manifests/overlays/local';
-const TEST_OVERLAY = 'test/e2e/manifests';
+export const TEST_OVERLAY = 'test/e2e/manifests';
 /** All that the installation is made of. */
 const SOURCES = [
   'src',

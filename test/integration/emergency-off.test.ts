@@ -3,8 +3,8 @@ import { FINALIZER_SHUTDOWN, WORKLOAD_KINDS } from '../../src/contract/index.ts'
 import { KubeApiError } from '../../src/kube/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { clientOfServiceAccount } from './service-account-client.ts';
+import { HELD_KINDS } from './left-behind.ts';
 import {
-  HELD_KINDS,
   letGo,
   MANIFESTS,
   startUninstallSetting,

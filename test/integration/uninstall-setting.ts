@@ -9,22 +9,15 @@ import {
   secretName,
   type WorkloadKind,
 } from '../../src/contract/index.ts';
-import { createKubeClient, isNotFound, type FullKubeClient, type KubeObject } from '../../src/kube/index.ts';
-import { CRDS, INSTALLED, NAMESPACES } from '../../src/uninstall/index.ts';
+import { createKubeClient, type FullKubeClient } from '../../src/kube/index.ts';
+import { NAMESPACES } from '../../src/uninstall/index.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
 import { waitFor } from '../cluster/wait-for.ts';
+import { findHeld, findInstalled, HELD_KINDS, SECRETS } from './left-behind.ts';
 import { applyManifests } from './service.ts';
 
 const main = join(import.meta.dirname, '..', '..', 'src/cli/main.ts');
 export const MANIFESTS = join(import.meta.dirname, '..', '..', 'manifests');
-/** All that can have a finalizer of ours. */
-export const HELD_KINDS = (Object.keys(WORKLOAD_KINDS) as WorkloadKind[]).filter(
-  (kind) => kind !== 'Pod' && kind !== 'CronJob',
-);
-const SECRETS = { apiVersion: 'v1', plural: 'secrets' } as const;
-const HELD = [...HELD_KINDS.map((kind) => WORKLOAD_KINDS[kind]), SECRETS, APPLICATIONS];
-/** Without a label: the CA's Secret and the Lease. */
-const MADE_BY_THE_SERVICE = ['krake-hooks-ca', 'krake-hooks-controller'];
 const AT_ONCE = 32;
 
 export interface CommandRun {
@@ -64,17 +57,6 @@ export async function startUninstallSetting(): Promise<UninstallSetting> {
     requestTimeoutMs: 30_000,
   });
   const children = new Set<ChildProcess>();
-  const listed = async (plural: { apiVersion: string; plural: string }, labelSelector?: string) => {
-    try {
-      const options = labelSelector === undefined ? {} : { labelSelector };
-      return (await admin.list(plural, undefined, { metadataOnly: true, ...options })).items;
-    } catch (error) {
-      if (isNotFound(error)) return [];
-      throw error;
-    }
-  };
-  const nameOf = ({ plural }: { plural: string }, { metadata }: KubeObject) =>
-    `${plural} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name ?? ''}`;
 
   const setting: UninstallSetting = {
     controlPlane,
@@ -141,37 +123,8 @@ export async function startUninstallSetting(): Promise<UninstallSetting> {
         }),
       );
     },
-    async held() {
-      const found = await Promise.all(
-        HELD.map(async (resource) =>
-          (await listed(resource))
-            .filter(({ metadata }) => metadata.finalizers?.some((f) => f.startsWith('hooks.krake.dev/')))
-            .map((object) => nameOf(resource, object)),
-        ),
-      );
-      return found.flat();
-    },
-    async installed() {
-      const webhooks = ['validatingwebhookconfigurations', 'mutatingwebhookconfigurations'].map((plural) => ({
-        apiVersion: 'admissionregistration.k8s.io/v1',
-        plural,
-      }));
-      const leases = { apiVersion: 'coordination.k8s.io/v1', plural: 'leases' };
-      const labelled = [...webhooks, ...INSTALLED.running, ...INSTALLED.rest, CRDS, NAMESPACES];
-      const found = await Promise.all([
-        ...labelled.map(async (resource) =>
-          (await listed(resource, 'app.kubernetes.io/part-of=krake-hooks')).map((object) =>
-            nameOf(resource, object),
-          ),
-        ),
-        ...[SECRETS, leases].map(async (resource) =>
-          (await listed(resource))
-            .filter(({ metadata }) => MADE_BY_THE_SERVICE.includes(metadata.name ?? ''))
-            .map((object) => nameOf(resource, object)),
-        ),
-      ]);
-      return found.flat();
-    },
+    held: () => findHeld(admin),
+    installed: () => findInstalled(admin),
     async stop() {
       for (const child of children) child.kill('SIGKILL');
       admin.close();

@@ -4,10 +4,9 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { APPLICATIONS } from '../../src/applications/index.ts';
 import { WORKLOAD_KINDS } from '../../src/contract/index.ts';
-import { CRDS, INSTALLED, NAMESPACES } from '../../src/uninstall/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
+import { HELD_KINDS, INSTALLED_KINDS } from './left-behind.ts';
 import {
-  HELD_KINDS,
   letGo,
   MANIFESTS,
   startUninstallSetting,
@@ -18,16 +17,6 @@ import {
 // `krake-hooks uninstall` on a real control plane, with the service dead: there is no node, so its pods never run.
 
 jest.setTimeout(300_000);
-const KNOWN = [
-  ...['validatingwebhookconfigurations', 'mutatingwebhookconfigurations'].map((plural) => ({
-    apiVersion: 'admissionregistration.k8s.io/v1',
-    plural,
-  })),
-  ...INSTALLED.running,
-  ...INSTALLED.rest,
-  CRDS,
-  NAMESPACES,
-];
 /** But for what is applied beside an installation and is its user's. */
 const OVERLAYS = readdirSync(join(MANIFESTS, 'overlays'))
   .filter((name) => name !== 'legacy-job-webhooks')
@@ -63,7 +52,7 @@ it.each(['', ...OVERLAYS])('finds every object of manifests/%s by its label and 
   expect(objects.length).toBeGreaterThan(40);
   const { stdout: resources } = await setting.controlPlane.kubectl(['api-resources', '--no-headers']);
   const known = new Set(
-    KNOWN.map(({ apiVersion, plural }) => {
+    INSTALLED_KINDS.map(({ apiVersion, plural }) => {
       const line = resources
         .split('\n')
         .find((text) => text.split(/\s+/)[0] === plural && text.includes(` ${apiVersion} `));

@@ -23,7 +23,7 @@ async function read(
       return Promise.resolve({
         ...list,
         ...(next === undefined ? {} : { continue: next }),
-      } as ObjectList<never>);
+      } as unknown as ObjectList<never>);
     },
   };
   const found: string[] = [];
