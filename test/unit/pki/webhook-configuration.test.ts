@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import jsonPatch from 'fast-json-patch';
-import { buildCaBundlePatch, type WebhookConfiguration } from '../../../src/pki/webhook-configuration.ts';
+import type { ObjectRef } from '../../../src/kube/index.ts';
+import { issueCa } from '../../../src/pki/issue-certificate.ts';
+import {
+  buildCaBundlePatch,
+  isTrustedByWebhooks,
+  type WebhookConfiguration,
+  type WebhookConfigurationRef,
+} from '../../../src/pki/webhook-configuration.ts';
 
 const PEM = 'the bundle\n';
 const BASE64 = Buffer.from(PEM).toString('base64');
@@ -54,5 +61,39 @@ describe('buildCaBundlePatch', () => {
     const patch = buildCaBundlePatch(before, PEM);
     const changed = { ...before, metadata: { ...before.metadata, resourceVersion: '8' } };
     expect(() => applied(changed, patch)).toThrow('TEST_OPERATION_FAILED');
+  });
+});
+
+describe('isTrustedByWebhooks', () => {
+  const ADMISSION: WebhookConfigurationRef = { kind: 'MutatingWebhookConfiguration', name: 'krake-hooks' };
+  const GATE: WebhookConfigurationRef = { kind: 'ValidatingWebhookConfiguration', name: 'krake-hooks-gate' };
+  const clientOf = (configurations: Readonly<Record<string, WebhookConfiguration>>) => ({
+    get: <T>({ resource, name }: ObjectRef) =>
+      Promise.resolve(configurations[`${resource.plural}/${name}`] as T | undefined),
+  });
+
+  it('each webhook of each configuration that exists has to trust it', async () => {
+    const [mine, other] = [
+      await issueCa({ now: Date.now(), lifetimeMs: 60_000 }),
+      await issueCa({ now: Date.now(), lifetimeMs: 60_000 }),
+    ];
+    const bundleOf = (...pems: string[]) => Buffer.from(pems.join('')).toString('base64');
+    const trusting = configuration(bundleOf(mine.cert), bundleOf(other.cert, mine.cert));
+    const lagging = configuration(bundleOf(mine.cert), bundleOf(other.cert));
+    const ask = (admission: WebhookConfiguration | undefined, gate: WebhookConfiguration | undefined) =>
+      isTrustedByWebhooks(
+        clientOf({
+          ...(admission && { 'mutatingwebhookconfigurations/krake-hooks': admission }),
+          ...(gate && { 'validatingwebhookconfigurations/krake-hooks-gate': gate }),
+        }),
+        [ADMISSION, GATE],
+        mine.cert,
+      );
+    expect(await ask(undefined, undefined)).toBe(true);
+    expect(await ask(trusting, undefined)).toBe(true);
+    expect(await ask(trusting, trusting)).toBe(true);
+    expect(await ask(trusting, lagging)).toBe(false);
+    expect(await ask(lagging, trusting)).toBe(false);
+    expect(await ask(trusting, configuration(undefined))).toBe(false);
   });
 });
