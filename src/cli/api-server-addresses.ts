@@ -14,6 +14,8 @@ interface EndpointSlice extends KubeObject {
 /** The API server publishes itself under this name, the Service as well as its EndpointSlice. */
 const KUBERNETES = { namespace: 'default', name: 'kubernetes' } as const;
 const READ_AGAIN_AFTER_MS = 60_000;
+/** When something could not be read. */
+const TRY_AGAIN_AFTER_MS = 5_000;
 const READ_TIMEOUT_MS = 2_000;
 
 export interface ApiServerAddressesDeps {
@@ -24,7 +26,7 @@ export interface ApiServerAddressesDeps {
 
 /**
  * Where the API server listens: the address that this process was told, the Service's and the endpoints'. Read at the first use and again
- * after a minute, which nobody waits for; what cannot be read (a right that is missing is logged once) stays as it was.
+ * after a minute, which nobody waits for; what cannot be read stays as it was, and is logged once.
  *
  * @param serverUrl from the container's variables; undefined outside of a pod
  */
@@ -34,13 +36,14 @@ export function createApiServerAddresses(
 ): () => Promise<readonly ApiServerAddress[]> {
   const told: readonly ApiServerAddress[] =
     serverUrl === undefined ? [] : [{ address: new URL(serverUrl).hostname.replace(/^\[|\]$/g, '') }];
-  let known = told;
-  let readAt = Number.NEGATIVE_INFINITY;
+  let ofService: readonly ApiServerAddress[] = [];
+  let ofEndpoints: readonly ApiServerAddress[] = [];
+  let readAgainAt = Number.NEGATIVE_INFINITY;
   let first: Promise<void> | undefined;
   let hasWarned = false;
 
   const read = async (): Promise<void> => {
-    readAt = monotonic();
+    readAgainAt = monotonic() + READ_AGAIN_AFTER_MS;
     const limits = { timeoutMs: READ_TIMEOUT_MS };
     const [service, slice] = await Promise.allSettled([
       client.get<Service>({ resource: { apiVersion: 'v1', plural: 'services' }, ...KUBERNETES }, limits),
@@ -50,27 +53,25 @@ export function createApiServerAddresses(
       ),
     ]);
     for (const result of [service, slice]) {
-      if (result.status === 'fulfilled' || hasWarned) continue;
+      if (result.status === 'fulfilled') continue;
+      readAgainAt = monotonic() + TRY_AGAIN_AFTER_MS;
+      if (hasWarned) continue;
       hasWarned = true;
       logger.warn("not all addresses of the API server are known, so outbound calls to them aren't refused", {
         error: result.reason instanceof Error ? result.reason.message : 'unknown',
       });
     }
-    if (service.status === 'rejected' && slice.status === 'rejected') return;
-    known = [
-      ...told,
-      ...(service.status === 'fulfilled' ? serviceAddresses(service.value) : []),
-      ...(slice.status === 'fulfilled' ? endpointAddresses(slice.value) : []),
-    ];
+    if (service.status === 'fulfilled') ofService = serviceAddresses(service.value);
+    if (slice.status === 'fulfilled') ofEndpoints = endpointAddresses(slice.value);
   };
 
   return async () => {
-    if (monotonic() - readAt >= READ_AGAIN_AFTER_MS) {
+    if (monotonic() >= readAgainAt) {
       const reading = read();
       first ??= reading;
     }
     await first;
-    return known;
+    return [...told, ...ofService, ...ofEndpoints];
   };
 }
 
