@@ -16,13 +16,13 @@ export interface CountedWrite {
 export interface Cut {
   /** 1 for the next write. */
   readonly at: number;
-  /** `before`: it does not reach the API server; `after`: it does, and its answer does not come back. */
-  readonly when: 'before' | 'after';
-  /** Kills the process. */
-  readonly kill: () => void;
+  /** `before`: it does not reach the API server; `after`: it does, and its answer does not come back; `beside`: it is passed on as ever. */
+  readonly when: 'before' | 'after' | 'beside';
+  /** What goes wrong. */
+  readonly strike: () => void;
 }
 
-/** Between a process of the service and the API server: counts its writes, and kills it at one of them. */
+/** Between a process of the service and the API server: counts its writes, and lets something go wrong at one of them. */
 export interface ApiProxy {
   readonly url: string;
   /** The writes since the last call, in the order in which they came; the last of them is the one that was cut. */
@@ -77,9 +77,11 @@ export async function startApiProxy(endpoint: ApiEndpoint): Promise<ApiProxy> {
     const write: CountedWrite = { method, path: url, status: undefined };
     const number = isCounted ? writes.push(write) : 0;
     const due = isCounted && !isCut && cut?.at === number ? cut : undefined;
-    if (due?.when === 'before') {
+    if (due !== undefined && due.when !== 'after') {
       isCut = true;
-      due.kill();
+      due.strike();
+    }
+    if (due?.when === 'before') {
       outgoing.destroy();
       return;
     }
@@ -90,9 +92,9 @@ export async function startApiProxy(endpoint: ApiEndpoint): Promise<ApiProxy> {
     const answered = await buffer(answer);
     const status = answer.statusCode ?? 502;
     write.status = status;
-    if (due !== undefined) {
+    if (due?.when === 'after') {
       isCut = true;
-      due.kill();
+      due.strike();
       outgoing.destroy();
       return;
     }

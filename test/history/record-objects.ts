@@ -19,20 +19,36 @@ export interface ObjectRecorder {
   stop(): void;
 }
 
+export interface RecordObjectsOptions {
+  /**
+   * An API server that has just been started does not remember what was before. Default: that is a gap in the history. `list`: what is there is
+   * recorded anew, what is not as deleted by then. Versions may be missing, so less is seen; nothing is seen that was not.
+   */
+  readonly afterRestart?: 'gap' | 'list';
+}
+
 /**
  * Records each version of the pods, workloads, Secrets (without their data) and Applications of a namespace. A watch that breaks goes on where
- * it was; what the API server does not remember any more is a gap in the history.
+ * it was.
  */
 export async function recordObjects(
   endpoint: ApiEndpoint,
   namespace: string,
   record: (event: HistoryEvent) => void,
+  options: RecordObjectsOptions = {},
 ): Promise<ObjectRecorder> {
   const ended = new AbortController();
   const watches = await Promise.all(
     Object.entries(GROUPS).flatMap(([group, kinds]) =>
       Object.entries(kinds).map(([plural, kind]) =>
-        startWatch(endpoint, `/${group}/namespaces/${namespace}/${plural}`, kind, record, ended.signal),
+        startWatch(
+          endpoint,
+          `/${group}/namespaces/${namespace}/${plural}`,
+          kind,
+          record,
+          ended.signal,
+          options,
+        ),
       ),
     ),
   );
@@ -60,6 +76,7 @@ async function startWatch(
   kind: string,
   record: (event: HistoryEvent) => void,
   signal: AbortSignal,
+  { afterRestart = 'gap' }: RecordObjectsOptions,
 ) {
   const list = async (): Promise<Collection> => {
     const { status, body } = await getFromApi(endpoint, path, 10_000);
@@ -69,20 +86,28 @@ async function startWatch(
   const note = (type: 'ADDED' | 'MODIFIED' | 'DELETED', object: RecordedObject) =>
     record({ kind: 'object', atMs: performance.now(), type, object: { ...withoutData(object), kind } });
 
-  const present = new Map<string, number>();
+  const present = new Map<string, RecordedObject>();
+  let revision = '0';
   const see = (type: 'ADDED' | 'MODIFIED' | 'DELETED', object: RecordedObject) => {
     if (type === 'DELETED') present.delete(object.metadata.uid);
-    else present.set(object.metadata.uid, Number(object.metadata.resourceVersion));
+    else present.set(object.metadata.uid, object);
     note(type, object);
   };
-  const first = await list();
-  let revision = first.metadata.resourceVersion;
-  for (const object of first.items) see('ADDED', object);
+  const readAll = async () => {
+    const { metadata, items } = await list();
+    revision = metadata.resourceVersion;
+    const there = new Set(items.map((object) => object.metadata.uid));
+    for (const object of items) see(present.has(object.metadata.uid) ? 'MODIFIED' : 'ADDED', object);
+    for (const [uid, object] of [...present])
+      if (!there.has(uid))
+        see('DELETED', { ...object, metadata: { ...object.metadata, resourceVersion: revision } });
+  };
+  await readAll();
 
+  let isForgotten = false;
   const take = ({ type, object }: WatchLine): void => {
     if (type === 'ERROR') {
-      if (object.code === GONE)
-        record({ kind: 'gap', atMs: performance.now(), text: `${path} from ${revision}` });
+      isForgotten = object.code === GONE;
       throw new Error(`watch ended: ${object.code ?? 0}`);
     }
     revision = object.metadata.resourceVersion;
@@ -91,6 +116,10 @@ async function startWatch(
   const run = async (): Promise<void> => {
     while (!signal.aborted) {
       try {
+        if (isForgotten && afterRestart === 'gap')
+          record({ kind: 'gap', atMs: performance.now(), text: `${path} from ${revision}` });
+        if (isForgotten) await readAll();
+        isForgotten = false;
         await watchOnce(
           endpoint,
           `${path}?watch=true&allowWatchBookmarks=true&resourceVersion=${revision}`,
@@ -109,15 +138,13 @@ async function startWatch(
     /** What is there now has been recorded, and that nothing else is. */
     async settled(): Promise<void> {
       const deadline = performance.now() + 10_000;
-      const { items } = await list();
-      const isBehind = () => {
-        const uids = new Set(items.map(({ metadata }) => metadata.uid));
-        return (
-          items.some(
-            ({ metadata: { uid, resourceVersion } }) => (present.get(uid) ?? 0) < Number(resourceVersion),
-          ) || [...present].some(([uid, seen]) => !uids.has(uid) && seen < Number(revision))
+      const { metadata: listed, items } = await list();
+      const there = new Set(items.map(({ metadata }) => metadata.uid));
+      const isBehind = () =>
+        items.some((object) => revisionOf(present.get(object.metadata.uid)) < revisionOf(object)) ||
+        [...present].some(
+          ([uid, seen]) => !there.has(uid) && revisionOf(seen) <= Number(listed.resourceVersion),
         );
-      };
       while (isBehind()) {
         if (performance.now() > deadline) throw new Error(`${path}: the recorder is behind`);
         await pause();
@@ -126,6 +153,7 @@ async function startWatch(
   };
 }
 
+const revisionOf = (object: RecordedObject | undefined) => Number(object?.metadata.resourceVersion ?? 0);
 const pause = (ms = 20) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Resolves when the watch ends; rejects when it breaks, or `take` throws. */

@@ -28,6 +28,8 @@ export interface ServiceOptions {
   /** Further keys of the configuration, by dotted path. */
   readonly set?: Readonly<Record<string, string>>;
   readonly kubeconfig?: string;
+  /** Options of the node that runs it. */
+  readonly execArgv?: readonly string[];
 }
 
 /** Installs the manifests as they are; the webhooks are then pointed at loopback with {@link pointWebhooksAt}. */
@@ -106,6 +108,7 @@ export async function startService(cluster: Cluster, options: ServiceOptions = {
     ...options.set,
   };
   const args = [
+    ...(options.execArgv ?? []),
     join(root, 'src/cli/main.ts'),
     'serve',
     ...['--kubeconfig', options.kubeconfig ?? cluster.kubeconfig],

@@ -15,7 +15,8 @@ import { waitFor } from '../cluster/wait-for.ts';
 import { startApiProxy, type ApiProxy } from '../history/api-proxy.ts';
 import { startFakeApplications, type FakeApplications } from '../history/fake-applications.ts';
 import type { HistoryEvent } from '../history/history.ts';
-import { recordObjects, type ObjectRecorder } from '../history/record-objects.ts';
+import { recordObjects, type ObjectRecorder, type RecordObjectsOptions } from '../history/record-objects.ts';
+import { tellHistory } from '../history/tell-history.ts';
 import { applyManifests, pointWebhooksAt, startService, type ServiceProcess } from './service.ts';
 
 // A real control plane, admission that always runs, and the rest of the service in one process that is killed: it reaches the API server through
@@ -58,6 +59,10 @@ export interface Scene {
   pods(): Promise<KubeObject[]>;
   application(name: string): Promise<Application | undefined>;
   kubectl(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }>;
+  /** POSTs an object to a path of the API server. */
+  create(path: string, object: object): Promise<{ code: number; stdout: string; stderr: string }>;
+  /** What happened, in lines. */
+  tell(): string;
   /** Resolves when nothing has happened for a while. */
   untilQuiet(): Promise<void>;
   stop(): void;
@@ -73,17 +78,28 @@ export interface Deployed {
   readonly pods: readonly KubeObject[];
 }
 
-export async function startCrashSetting(): Promise<CrashSetting> {
+export interface CrashSettingOptions {
+  readonly recording?: RecordObjectsOptions;
+  /** Further settings of the service. */
+  readonly set?: Readonly<Record<string, string>>;
+  /** For the node that runs the service. */
+  readonly execArgv?: readonly string[];
+}
+
+export async function startCrashSetting(options: CrashSettingOptions = {}): Promise<CrashSetting> {
   const controlPlane = await startControlPlane();
   try {
-    return await openCrashSetting(controlPlane);
+    return await openCrashSetting(controlPlane, options);
   } catch (error) {
     await controlPlane.stop();
     throw error;
   }
 }
 
-async function openCrashSetting(controlPlane: ControlPlane): Promise<CrashSetting> {
+async function openCrashSetting(
+  controlPlane: ControlPlane,
+  options: CrashSettingOptions,
+): Promise<CrashSetting> {
   await applyManifests(controlPlane);
   const proxy = await startApiProxy(controlPlane);
   const proxied = await proxiedKubeconfig(controlPlane, proxy.url);
@@ -136,7 +152,9 @@ async function openCrashSetting(controlPlane: ControlPlane): Promise<CrashSettin
         'callbacks.externalEndpoint': callbacksUrl,
         'outbound.allowCidrs': '127.0.20.0/24',
         logLevel: 'debug',
+        ...options.set,
       },
+      execArgv: options.execArgv ?? [],
     });
     await service.untilReady();
   }
@@ -159,7 +177,7 @@ async function openCrashSetting(controlPlane: ControlPlane): Promise<CrashSettin
       const namespace = `crash-${randomBytes(3).toString('hex')}`;
       const labels = { 'hooks.krake.dev/enabled': 'true' };
       await admin.create(NAMESPACES, undefined, { metadata: { name: namespace, labels } });
-      const scene = await createScene(namespace, { controlPlane, admin, applications });
+      const scene = await createScene(namespace, { controlPlane, admin, applications }, options);
       scenes.set(namespace, scene);
       return scene;
     },
@@ -179,6 +197,7 @@ async function openCrashSetting(controlPlane: ControlPlane): Promise<CrashSettin
 async function createScene(
   namespace: string,
   { controlPlane, admin, applications }: Pick<CrashSetting, 'controlPlane' | 'admin' | 'applications'>,
+  { recording }: CrashSettingOptions,
 ): Promise<Scene> {
   const history: HistoryEvent[] = [];
   let lastMs = performance.now();
@@ -186,7 +205,7 @@ async function createScene(
     history.push(event);
     lastMs = performance.now();
   };
-  const recorder: ObjectRecorder = await recordObjects(controlPlane, namespace, record);
+  const recorder: ObjectRecorder = await recordObjects(controlPlane, namespace, record, recording);
   const podsOf = async (labelSelector?: string) => [
     ...(await admin.list(WORKLOAD_KINDS.Pod, namespace, labelSelector === undefined ? {} : { labelSelector }))
       .items,
@@ -244,6 +263,12 @@ async function createScene(
     pods: () => podsOf(),
     application: (name) => admin.get<Application>({ resource: APPLICATIONS, namespace, name }),
     kubectl: (...args) => controlPlane.kubectl(['-n', namespace, ...args], { allowFailure: true }),
+    create: (path, object) =>
+      controlPlane.kubectl(['create', '--raw', path, '-f', '-'], {
+        input: JSON.stringify(object),
+        allowFailure: true,
+      }),
+    tell: () => tellHistory(history),
     async untilQuiet() {
       await waitFor(
         'quiet',

@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { waitFor } from '../cluster/wait-for.ts';
+import { startCrashSetting, type CrashSetting } from './shutdown-crash-setting.ts';
+import { play, type Mishap } from './shutdown-run.ts';
+import { scenarios, type Scenario } from './shutdown-scenarios.ts';
+
+// In each phase of a conversation, which is to say at each write of the service: the API server is killed and comes back, or another process
+// has taken the lease.
+
+const MAX_WRITES = 80;
+const LEASE = { apiVersion: 'coordination.k8s.io/v1', plural: 'leases' };
+
+let setting: CrashSetting;
+let isOpen = false;
+beforeAll(async () => {
+  // The API server knows nothing of what was before it was started.
+  setting = await startCrashSetting({ recording: { afterRestart: 'list' } });
+  isOpen = true;
+}, 120_000);
+afterAll(async () => {
+  if (isOpen) await setting.stop();
+}, 60_000);
+
+async function isReady(of: CrashSetting): Promise<true | undefined> {
+  const { code } = await of.controlPlane.kubectl(['get', 'namespaces'], { allowFailure: true });
+  return code === 0 ? true : undefined;
+}
+
+let going: Promise<void> = Promise.resolve();
+const restarted = (when: 'before' | 'after'): Mishap => ({
+  what: 'API server restarted',
+  when,
+  strike: (of) => {
+    going = of.controlPlane.killApiserver();
+  },
+  repair: async (of) => {
+    await going;
+    await of.controlPlane.startApiserver();
+    await waitFor('the API server', () => isReady(of), { timeoutMs: 30_000 });
+  },
+});
+
+/** Somebody else holds it: the leader stops, and leads again when that one has not renewed. */
+const deposed: Mishap = {
+  what: 'lease taken',
+  when: 'beside',
+  strike: (of) => {
+    const ref = { resource: LEASE, namespace: 'krake-system', name: 'krake-hooks-controller' };
+    const now = new Date().toISOString().replace('Z', '000Z');
+    const spec = {
+      holderIdentity: 'somebody-else',
+      acquireTime: now,
+      renewTime: now,
+      leaseDurationSeconds: 1,
+    };
+    going = of.admin.patch(ref, { type: 'merge', body: { spec } }).then(() => undefined);
+  },
+  repair: async () => {
+    await going;
+  },
+};
+
+/** At each write until there is none left; how often. */
+async function atEachWrite(scenario: Scenario, mishap: Mishap): Promise<number> {
+  for (let at = 1; at <= MAX_WRITES; at++) {
+    const struck = await play(setting, scenario, at, mishap);
+    if (struck === undefined) return at - 1;
+    process.stderr.write(`${mishap.what} ${mishap.when} ${at}: ${struck}\n`);
+  }
+  return MAX_WRITES;
+}
+
+describe.each([
+  ['the whole application', 'background deletion of a Deployment'],
+  ['a pod', 'eviction of a pod'],
+])('%s', (_what, name) => {
+  const scenario = (): Scenario => {
+    const found = scenarios[name];
+    if (found === undefined) throw new Error(`no scenario ${name}`);
+    return found;
+  };
+
+  it.each(['after', 'before'] as const)(
+    'the API server is killed %s each write',
+    async (when) => {
+      expect(await atEachWrite(scenario(), restarted(when))).toBeGreaterThan(3);
+    },
+    1_200_000,
+  );
+
+  it('another leads, from each write on', async () => {
+    expect(await atEachWrite(scenario(), deposed)).toBeGreaterThan(3);
+  }, 1_200_000);
+});

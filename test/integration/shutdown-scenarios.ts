@@ -1,0 +1,100 @@
+import { waitFor } from '../cluster/wait-for.ts';
+import type { Manners } from '../history/fake-applications.ts';
+import type { Deployed, Scene } from './shutdown-crash-setting.ts';
+
+// The ways in which an application is removed, for tests in which something goes wrong meanwhile.
+
+export interface Scenario {
+  readonly manners: Manners;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** Somebody wants it gone, and asks until it is heard. */
+  readonly remove: (scene: Scene, deployed: Deployed) => Promise<void>;
+  readonly isOver: (scene: Scene, deployed: Deployed) => Promise<boolean>;
+}
+
+const SOON = { timeoutMs: 60_000, intervalMs: 300 };
+
+const isGone = async (scene: Scene, object: string): Promise<boolean> => {
+  const { code, stderr } = await scene.kubectl('get', object);
+  return code !== 0 && stderr.includes('NotFound');
+};
+function firstPod({ pods }: Deployed): { readonly name: string; readonly uid: string } {
+  const { name = '', uid = '' } = pods[0]?.metadata ?? {};
+  return { name, uid };
+}
+const isDeploymentOver = async (scene: Scene): Promise<boolean> =>
+  (await isGone(scene, 'deployment/web')) && (await scene.pods()).length === 0;
+/** The first pod is gone, and everything that was begun for it has come to its end. */
+const isFirstPodOver = async (scene: Scene, deployed: Deployed): Promise<boolean> => {
+  const { uid } = firstPod(deployed);
+  if ((await scene.pods()).some((pod) => pod.metadata.uid === uid)) return false;
+  const app = await scene.application(deployed.application);
+  const { going = {}, conversations = [] } = app?.status?.shutdown ?? {};
+  return Object.keys(going).length === 0 && conversations.length === 0;
+};
+
+/** Until somebody has taken it in: refused with a reason, or carried out. */
+async function insist(what: string, attempt: () => Promise<{ code: number; stderr: string }>): Promise<void> {
+  await waitFor(
+    what,
+    async () => {
+      const { code, stderr } = await attempt();
+      return code === 0 || /goodbye|NotFound/i.test(stderr) ? true : undefined;
+    },
+    SOON,
+  );
+}
+
+const deletion =
+  (...what: readonly string[]) =>
+  async (scene: Scene): Promise<void> => {
+    await scene.kubectl('delete', '--wait=false', ...what);
+  };
+
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  'background deletion of a Deployment': {
+    manners: { goodbyeAfterMs: 50 },
+    remove: deletion('deployment', 'web'),
+    isOver: isDeploymentOver,
+  },
+  'foreground deletion of a Deployment': {
+    manners: { goodbyeAfterMs: 50 },
+    remove: deletion('deployment', 'web', '--cascade=foreground'),
+    isOver: isDeploymentOver,
+  },
+  'deletion of a pod': {
+    manners: { goodbyeAfterMs: 50 },
+    remove: (scene, deployed) =>
+      insist('the deletion to be heard', () =>
+        scene.kubectl('delete', 'pod', firstPod(deployed).name, '--wait=false'),
+      ),
+    isOver: isFirstPodOver,
+  },
+  'eviction of a pod': {
+    manners: { goodbyeAfterMs: 50 },
+    remove: (scene, deployed) => {
+      const { name } = firstPod(deployed);
+      const eviction = {
+        apiVersion: 'policy/v1',
+        kind: 'Eviction',
+        metadata: { name, namespace: scene.namespace },
+      };
+      const path = `/api/v1/namespaces/${scene.namespace}/pods/${name}/eviction`;
+      return insist('the eviction to be heard', () => scene.create(path, eviction));
+    },
+    isOver: isFirstPodOver,
+  },
+  'deletion of the namespace': {
+    manners: { goodbyeAfterMs: 50 },
+    remove: async (scene) => {
+      await scene.kubectl('delete', '--wait=false', 'namespace', scene.namespace);
+    },
+    isOver: (scene) => isGone(scene, `namespace/${scene.namespace}`),
+  },
+  'a silent application, retried and timed out': {
+    manners: { goodbyeAfterMs: undefined },
+    annotations: { 'hooks.krake.dev/shutdown-timeout': '2s', 'hooks.krake.dev/shutdown-retries': '1' },
+    remove: deletion('deployment', 'web'),
+    isOver: isDeploymentOver,
+  },
+};
