@@ -40,7 +40,7 @@ export function readTarget({ url, connectTo, servername }: OutboundCall): CallTa
     host,
     port,
     servername: servername ?? host.replace(/\.$/, ''),
-    shown: `${shorten(host)}:${port}`,
+    shown: `${host.includes(':') ? `[${host}]` : shorten(host)}:${port}`,
     address,
   };
 }
