@@ -49,7 +49,7 @@ function isWantedInVain(draft: Draft, uid: string, cause: ShutdownCause): boolea
 
 /** Begins the conversations that are due, the whole application's first. */
 export function beginConversations(draft: Draft, s: ShutdownSituation): void {
-  if (!s.completing) {
+  if (!s.completing && s.spec.causes.includes('deletion')) {
     if (isLeaving(s)) beginForApplication(draft, s);
     else beginForWorkloads(draft, s);
   }

@@ -34,7 +34,7 @@ function releaseWorkload(s: ShutdownSituation): Step | undefined {
 }
 
 function mayGo(s: ShutdownSituation, workload: LiveWorkload): boolean {
-  if (s.completing) return true;
+  if (s.completing || !s.spec.causes.includes('deletion')) return true;
   // Its dependents are still being let go; once they are, they are workloads of the application themselves.
   if (workload.orphaning || (areHeirsUnknown(s) && s.now < workload.deletedAtMs + HEIRS_WAIT_MS))
     return false;

@@ -62,6 +62,12 @@ describe('the conversation', () => {
     expect(look(scene).map((step) => step.do)).toEqual(['release-workload']);
   });
 
+  it('asks nobody before a deletion where that is not chosen', () => {
+    const scene = createScene({ causes: ['eviction'] });
+    deleteWorkload(scene);
+    expect(look(scene).map((step) => step.do)).toEqual(['release-workload']);
+  });
+
   it('counts another attempt when a process died while it called', () => {
     const scene = createScene();
     deleteWorkload(scene);
