@@ -97,9 +97,8 @@ onNode('when the goodbye does not come', () => {
       const [scene, pod] = await giveUp('release', { CONFIRMS: 'never' });
       await request(scene, 'release');
       await scene.untilGone([pod]);
-      await scene.untilApplication('deployment-counter', 'released', ({ status }) => {
-        return status?.shutdown?.conversations.at(-1)?.outcome === 'released';
-      });
+      const { stdout } = await scene.kubectl(['describe', 'application', 'deployment-counter']);
+      expect(stdout).toContain('ShutdownReleased');
       await expectRequestHandled(scene);
     },
     180_000,
@@ -110,10 +109,9 @@ onNode('when the goodbye does not come', () => {
     async () => {
       const [scene, pod] = await giveUp('cancel', { CONFIRMS: 'never' });
       await request(scene, 'cancel');
-      await scene.untilApplication('deployment-counter', 'cancelled', ({ status }) => {
-        return status?.shutdown?.conversations.at(-1)?.outcome === 'cancelled';
-      });
       await scene.untilNow('deployment-counter', 'Running', ({ status }) => status?.phase === 'Running');
+      const { stdout } = await scene.kubectl(['describe', 'application', 'deployment-counter']);
+      expect(stdout).toContain('ShutdownCancelled');
       await expectRequestHandled(scene);
       expect(await scene.untilReady('counter', 1)).toEqual([pod]);
     },
@@ -129,12 +127,28 @@ onNode('when the goodbye does not come', () => {
       const { status } = await scene.untilApplication('deployment-counter', 'asked', ({ status: now }) => {
         return now?.shutdown?.conversations.at(-1)?.ask?.acceptedAt !== undefined;
       });
-      const text = (await scene.kubectl(['describe', 'application', 'deployment-counter'])).stdout;
-      expect(text).toContain('WaitingForCleaning');
-      expect(text).toContain(status?.shutdown?.conversations.at(-1)?.deadline ?? 'no deadline');
-      expect(text).toContain('release');
+      const describe = async (): Promise<string> =>
+        (await scene.kubectl(['describe', 'application', 'deployment-counter'])).stdout;
+      const held = await describe();
+      const { deadline = 'no deadline' } = status?.shutdown?.conversations.at(-1) ?? {};
+      expect(held).toMatch(/Phase:\s+WaitingForCleaning/);
+      expect(held).toMatch(/Reason:\s+AwaitingGoodbye/);
+      expect(held).toContain(`krake-hooks holds Application deployment-counter (deletion)`);
+      expect(held).toContain(`at the latest until ${deadline}`);
+      expect(held).toContain('hooks.krake.dev/request=release');
       await request(scene, 'release');
-      await scene.kubectl(['wait', '--for=delete', 'deployment/counter', '--timeout=20s']);
+      await scene.kubectl(['wait', '--for=delete', 'deployment/counter', '--timeout=30s']);
+      const told = [...(await describe()).matchAll(/^\s+(?:Normal|Warning)\s+(\w+)/gm)].map(
+        (line) => line[1],
+      );
+      const story = [
+        'HooksEnabled',
+        'ShutdownRequested',
+        'ShutdownAsked',
+        'ShutdownReleased',
+        'WorkloadGone',
+      ];
+      expect(told.filter((reason) => reason !== undefined && story.includes(reason))).toEqual(story);
     },
     180_000,
   );
