@@ -2,6 +2,8 @@
 const base = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
+  // A running cluster and built images: not ours to search, and etcd's *.snap are no snapshots of jest.
+  modulePathIgnorePatterns: ['<rootDir>/\\.cluster/', '<rootDir>/\\.work/'],
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',
