@@ -75,16 +75,15 @@ export function createUninstaller(deps: UninstallerDeps, options: UninstallerOpt
   const { client, logger, clock = systemClock } = deps;
   let reflectors: readonly Reflector<object>[] = [];
   let cut: AbortSignal = AbortSignal.abort();
+  /** Plurals of what was seen being deleted. */
+  const going = new Set<string>();
   let run: Promise<void> | undefined;
   let ended = false;
 
-  function look(what: string, object: KubeObject): object | undefined {
-    if (object.metadata.deletionTimestamp !== undefined) begin(what);
-    return undefined;
-  }
-
-  function begin(reason: string): void {
-    run ??= carryOut(reason).finally(() => {
+  function look({ plural }: Resource, { metadata }: KubeObject): undefined {
+    if (metadata.deletionTimestamp === undefined) return;
+    going.add(plural);
+    run ??= carryOut(`${plural} ${metadata.name ?? ''} is being deleted`).finally(() => {
       ended = true;
     });
   }
@@ -92,11 +91,12 @@ export function createUninstaller(deps: UninstallerDeps, options: UninstallerOpt
   async function carryOut(reason: string): Promise<void> {
     logger.info('we are being uninstalled: all finalizers are taken off', { reason });
     const startedAt = clock.monotonic();
-    await Promise.race([deps.onBegin(), pause(clock, LONGEST_BEGIN_MS, cut)]);
+    await stopWorking();
     while (!cut.aborted) {
       try {
         await removeGate();
         const finalizers = await releaseAll(startedAt);
+        await removeGate();
         const own = await giveUpOwnRights({ client, clock, signal: cut });
         const ms = Math.round(clock.monotonic() - startedAt);
         logger.info('nothing is held any more', { finalizers, own, ms });
@@ -117,8 +117,16 @@ export function createUninstaller(deps: UninstallerDeps, options: UninstallerOpt
     logger.error('the uninstallation was cut off: "krake-hooks uninstall" ends it from outside');
   }
 
-  /** With its namespace alone deleted, the gate would stay and refuse every deletion. */
+  async function stopWorking(): Promise<void> {
+    const stopped = deps.onBegin().catch((error: unknown) => {
+      logger.warn('the controller did not stop cleanly', { error: String(error) });
+    });
+    await Promise.race([stopped, pause(clock, LONGEST_BEGIN_MS, cut)]);
+  }
+
+  /** With its namespace alone deleted, the gate's webhook would stay and refuse every deletion. */
   async function removeGate(): Promise<void> {
+    if (!going.has(NAMESPACES.plural)) return;
     const ref = { resource: VALIDATING_WEBHOOK_CONFIGURATIONS, name: options.validatingWebhookConfiguration };
     const request = { signal: cut, urgent: true };
     try {
@@ -172,7 +180,7 @@ export function createUninstaller(deps: UninstallerDeps, options: UninstallerOpt
       logger,
       fieldSelector: `metadata.name=${name}`,
       metadataOnly: true,
-      project: (object) => look(`${resource.plural} ${name} is being deleted`, object),
+      project: (object) => look(resource, object),
       onChange: () => undefined,
     });
 
@@ -187,7 +195,7 @@ export function createUninstaller(deps: UninstallerDeps, options: UninstallerOpt
         timeoutMs: LAST_LOOK_MS,
         urgent: true,
       });
-      for (const item of items) look(`${resource.plural} ${name} is being deleted`, item);
+      for (const item of items) look(resource, item);
     }
   }
 

@@ -15,6 +15,8 @@ import {
 // The service is dead all the time: there is no node, so its pods never run.
 
 jest.setTimeout(180_000);
+/** Applications, each with three objects that are held. */
+const MANY = Number(process.env.MANY_APPLICATIONS ?? 300);
 const OFF = ['emergency-off', '--yes'] as const;
 const SWITCHES = [
   'mutatingwebhookconfigurations krake-hooks',
@@ -135,6 +137,29 @@ describe('emergency-off', () => {
     await putsBack;
     await close();
     expect(await setting.held()).toEqual([]);
+  });
+
+  it('goes on where it was killed, and through many objects in a time that their number explains', async () => {
+    await setting.apply();
+    await setting.namespace('many');
+    await setting.holdMany('many', MANY);
+    const first = setting.command(...OFF);
+    await waitFor('it to have begun', async () => (await setting.held()).length < 3 * MANY || undefined, {
+      timeoutMs: 60_000,
+      intervalMs: 20,
+    });
+    first.process.kill('SIGKILL');
+    await first.ended;
+    const left = await setting.held();
+    expect(left.length).toBeGreaterThan(0);
+
+    const startedAt = Date.now();
+    await setting.succeed(...OFF);
+
+    const perSecond = left.length / ((Date.now() - startedAt) / 1_000);
+    process.stderr.write(`emergency-off: ${left.length} finalizers, ${Math.round(perSecond)} a second\n`);
+    expect(await setting.held()).toEqual([]);
+    expect(Date.now() - startedAt).toBeLessThan(60_000 + 40 * MANY);
   });
 
   it('ends a deletion of the manifests that waits for the dead service', async () => {
