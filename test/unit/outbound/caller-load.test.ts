@@ -12,7 +12,7 @@ describe('many calls at once', () => {
     );
     const { call, load } = createTestCaller({ maxConcurrentCalls: 300 });
     const calls = targets.map(({ port }) =>
-      call(`http://127.0.0.1:${port}/`, { connectTimeoutMs: 10_000, answerTimeoutMs: 10_000 }),
+      call(`http://127.0.0.1:${port}/`, { connectTimeoutMs: 30_000, answerTimeoutMs: 30_000 }),
     );
     expect(load()).toEqual([300, 700]);
     const results = await Promise.all(calls);
@@ -21,7 +21,7 @@ describe('many calls at once', () => {
     );
     await Promise.all(targets.map((target) => target.allClosed()));
     expect(load()).toEqual([0, 0]);
-  });
+  }, 60_000);
 
   it('are not held up by those of a group whose server hangs', async () => {
     const hanging = await servers.http(() => undefined);
@@ -45,5 +45,5 @@ describe('many calls at once', () => {
     expect((await Promise.all(stuck)).every((result) => result.kind === 'failed')).toBe(true);
     expect(hanging.connections()).toBe(5);
     await hanging.allClosed();
-  });
+  }, 30_000);
 });

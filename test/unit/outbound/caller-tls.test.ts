@@ -2,7 +2,7 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { Resolution } from '../../../src/outbound/index.ts';
 import { issueCa, issueServingCertificate } from '../../../src/pki/issue-certificate.ts';
 import { createTestCaller, createTestServers } from './caller-setting.ts';
@@ -39,6 +39,8 @@ function caller(more: { readonly caFile?: string } = {}) {
   const resolveHost = () => Promise.resolve<Resolution>({ kind: 'addresses', addresses: ['127.0.0.1'] });
   return createTestCaller(more, { resolveHost });
 }
+
+jest.setTimeout(20_000);
 
 describe('a call over TLS', () => {
   it('trusts the CA of the file and the name in the certificate', async () => {
