@@ -159,9 +159,12 @@ export async function startJobsSetting(): Promise<JobsSetting> {
       return (await admin.list<WebhookDelivery>(WEBHOOK_DELIVERIES, NAMESPACE)).items;
     },
     async clean() {
-      const kinds =
-        'webhooks.hooks.krake.dev,jobdonewatchers.hooks.krake.dev,webhookdeliveries.hooks.krake.dev,jobs.batch';
-      await controlPlane.kubectl(['-n', NAMESPACE, 'delete', kinds, '--all', '--cascade=background']);
+      const own = CRDS.map((plural) => `/apis/hooks.krake.dev/v1alpha1/namespaces/${NAMESPACE}/${plural}`);
+      for (const path of [`/apis/batch/v1/namespaces/${NAMESPACE}/jobs`, ...own]) {
+        await controlPlane.kubectl(['delete', '--raw', path]);
+      }
+      const gone = async () => (await admin.list(JOBS, NAMESPACE)).items.length === 0;
+      await eventually('all Jobs to be gone', gone);
     },
     async stopReplicas() {
       await Promise.all(replicas.splice(0).map((replica) => replica.kill()));
