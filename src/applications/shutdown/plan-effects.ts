@@ -80,15 +80,18 @@ function removePods(s: ShutdownSituation): Step | undefined {
   return { do: 'remove-pods', pods, events: pods.map((pod) => podRemoved(pod, s)) };
 }
 
-/** Those that somebody wanted to remove; of an application that moves all of them, unless a rollout does it. */
+/**
+ * Those that somebody wanted to remove. All of an application that moves, unless a rollout does it, and all in a namespace that goes: its
+ * controller deletes pods in one go and ends at the first that is refused, so those behind it would wait for another application's goodbye.
+ */
 function removable({ pods, reason, nodeSelector }: Conversation, s: ShutdownSituation): RemovablePod[] {
   const isRolledOut =
     nodeSelector !== undefined &&
     Object.keys(nodeSelector).length > 0 &&
     s.asking.every(({ ref }) => ref.kind === 'Deployment');
-  const moves = reason === 'requested' && !isRolledOut;
+  const isAll = (reason === 'requested' && !isRolledOut) || s.view.namespaceState === 'terminating';
   return pods.flatMap((pod) => {
-    const cause = pod.cause ?? (moves ? 'deletion' : undefined);
+    const cause = pod.cause ?? (isAll ? 'deletion' : undefined);
     return cause === undefined ? [] : [{ ...pod, cause }];
   });
 }
