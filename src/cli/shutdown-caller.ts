@@ -2,8 +2,8 @@ import type { ShutdownCaller } from '../applications/index.ts';
 import type { Config } from '../config/index.ts';
 import { signWebhook, type CallResult, type OutboundCaller } from '../outbound/index.ts';
 
-/** Enough to say what a service answers; it is not kept. */
-const MAX_ANSWER_BYTES = 4_096;
+/** Nothing of it is used; but a service may work between the head and the body of its answer, and must not be cut off. */
+const MAX_ANSWER_BYTES = 65_536;
 
 /**
  * Asks applications to shut down: `PUT`, JSON, signed as Standard Webhooks with the application's token. Any 2xx means that it was heard; whether
@@ -28,6 +28,7 @@ export function createShutdownCaller(
       ...(connectTo === undefined ? {} : { connectTo }),
       connectTimeoutMs: connectTimeout,
       answerTimeoutMs: answerTimeout,
+      bodyTimeoutMs: answerTimeout,
       maxAnswerBytes: MAX_ANSWER_BYTES,
       group: new URL(url).hostname,
       signal,
