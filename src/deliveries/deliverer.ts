@@ -1,5 +1,4 @@
-import { setMaxListeners } from 'node:events';
-import { isNotFound, type KubeClient, type ProcessResult } from '../kube/index.ts';
+import { isNotFound, systemClock, type KubeClient } from '../kube/index.ts';
 import {
   ANNOTATION_REDELIVER,
   WEBHOOK_DELIVERIES,
@@ -9,7 +8,15 @@ import {
   type WebhookDelivery,
 } from '../jobs/index.ts';
 import type { Logger } from '../observability/index.ts';
-import type { OutboundCaller } from '../outbound/index.ts';
+import {
+  backoffMs,
+  createEndpointQueues,
+  type BreakerOptions,
+  type EndpointHealth,
+  type EndpointQueues,
+  type OutboundCaller,
+  type Processed,
+} from '../outbound/index.ts';
 import {
   afterAttempt,
   newRound,
@@ -21,7 +28,6 @@ import { attempt, type AttemptDeps, type AttemptOptions } from './attempt.ts';
 import type { DelivererEvents } from './deliverer-events.ts';
 import type { DelivererMetrics } from './deliverer-metrics.ts';
 import type { EndpointStatus } from './endpoint-status.ts';
-import { createLane, type Lane, type LaneOptions } from './lane.ts';
 import type { SigningKeys } from './signing-keys.ts';
 import { statusPatch } from './status-patch.ts';
 
@@ -41,7 +47,7 @@ export interface DelivererDeps {
 }
 
 export interface DelivererOptions extends RetryOptions, AttemptOptions {
-  readonly breaker: Omit<LaneOptions, 'concurrency'>;
+  readonly breaker: BreakerOptions;
 }
 
 /** Brings deliveries to their endpoints. To be run by the leader alone: the Lease is the claim on all deliveries. */
@@ -66,25 +72,44 @@ interface Entry {
   status: DeliveryStatus;
   /** What the API server has, as far as this process knows. */
   written: DeliveryStatus;
+  /** Turns in a row that the API server has spoilt. */
+  troubles: number;
 }
+
+/** Who stops in good order lets the calls under way end, so that none is repeated for it. */
+const STOP_GRACE_MS = 3_000;
+/** The API server is away. */
+const TROUBLE_BACKOFF = { baseMs: 200, capMs: 5_000 };
+/** Says nothing of the endpoint. */
+const DONE: Processed = { health: 'neutral' };
 
 export function createDeliverer(deps: DelivererDeps, options: DelivererOptions): Deliverer {
   const { logger, now } = deps;
   const entries = new Map<string, Entry>();
-  const lanes = new Map<string, Lane>();
-  let running: AbortSignal | undefined;
+  let queues: EndpointQueues | undefined;
   const attemptDeps: AttemptDeps = { caller: deps.caller, keys: deps.keys, now };
 
-  async function process(key: string, signal: AbortSignal): Promise<ProcessResult> {
+  async function process(key: string, signal: AbortSignal): Promise<Processed> {
     const entry = entries.get(key);
-    if (entry === undefined) return {};
+    if (entry === undefined) return DONE;
+    try {
+      const processed = await processEntry(entry, signal);
+      entry.troubles = 0;
+      return processed;
+    } catch (error) {
+      // The next leader, or the next start, takes up what was interrupted.
+      return signal.aborted ? DONE : afterTrouble(entry, 'neutral', error);
+    }
+  }
+
+  async function processEntry(entry: Entry, signal: AbortSignal): Promise<Processed> {
     // An outcome that could not be written is written now; the call is not repeated for it.
     if (entry.status !== entry.written) await write(entry);
     beginRoundIfAsked(entry);
     if (entry.status !== entry.written) await write(entry);
-    if (entry.status.phase !== undefined && entry.status.phase !== 'Pending') return {};
+    if (!isPending(entry)) return DONE;
     const waitMs = dueInMs(entry);
-    if (waitMs > 0) return { requeueAfterMs: waitMs };
+    if (waitMs > 0) return { health: 'neutral', againInMs: waitMs };
     const { namespace } = entry.delivery.metadata;
     const { webhook: target } = entry.delivery.spec;
     const webhook = deps.webhook(namespace, target.name);
@@ -93,33 +118,39 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     }
     if (whyDisabled(webhook) !== undefined)
       return end(entry, { phase: 'DeadLetter', reason: 'EndpointDisabled' }, webhook);
-    const { breaker } = laneOf(entry.delivery);
-    const breakerMs = breaker.enter(now());
-    if (breakerMs > 0) return { requeueAfterMs: breakerMs + Math.floor(deps.random() * 100) };
-    return tryOnce(entry, webhook, breaker, signal);
+    return tryOnce(entry, webhook, signal);
   }
 
-  async function tryOnce(
-    entry: Entry,
-    webhook: Webhook,
-    breaker: Lane['breaker'],
-    signal: AbortSignal,
-  ): Promise<ProcessResult> {
+  async function tryOnce(entry: Entry, webhook: Webhook, signal: AbortSignal): Promise<Processed> {
     const startedAt = now();
-    let outcome: AttemptResult | undefined;
-    try {
-      outcome = await attempt(entry.delivery, webhook, attemptDeps, options, signal);
-    } finally {
-      breaker.leave(outcome === undefined || isAlive(outcome), now());
-    }
-    if (signal.aborted) throw new Error('the deliverer stops: this attempt does not count');
+    const outcome = await attempt(entry.delivery, webhook, attemptDeps, options, signal);
+    if (signal.aborted) return DONE; // this attempt does not count
     const { delivery } = entry;
     const facts = { startedAt, now: now(), random: deps.random() };
     const known = { metadata: delivery.metadata, status: entry.status };
     entry.status = afterAttempt(known, webhook.spec, outcome, facts, options);
     tell(entry, webhook, outcome, facts.now - startedAt);
-    await write(entry);
-    return waitFor(entry);
+    const health = healthOf(outcome);
+    try {
+      await write(entry);
+    } catch (error) {
+      return afterTrouble(entry, health, error);
+    }
+    return isPending(entry) ? { health, againInMs: Math.max(1, dueInMs(entry)) } : { health };
+  }
+
+  /** The API server could not be asked or told. What the attempt, if there was one, says of the endpoint counts all the same. */
+  function afterTrouble(entry: Entry, health: EndpointHealth, error: unknown): Processed {
+    entry.troubles += 1;
+    const againInMs = 100 + backoffMs(entry.troubles, TROUBLE_BACKOFF, deps.random());
+    const { namespace, name } = entry.delivery.metadata;
+    logger.warn('a delivery waits for the API server', {
+      namespace,
+      delivery: name,
+      againInMs,
+      error: error instanceof Error ? error.message : String(error),
+    });
+    return { health, againInMs };
   }
 
   function tell({ delivery, status }: Entry, webhook: Webhook, outcome: AttemptResult, tookMs: number): void {
@@ -157,13 +188,13 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     entry: Entry,
     how: { readonly phase: 'DeadLetter' | 'Cancelled'; readonly reason: string },
     webhook?: Webhook,
-  ): Promise<ProcessResult> {
+  ): Promise<Processed> {
     entry.status = withoutAttempt(entry.status, how, now());
     const { namespace, name } = entry.delivery.metadata;
     logger.info('a delivery ends without being sent', { namespace, delivery: name, ...how });
     ended(entry.delivery, entry.status, webhook);
     await write(entry);
-    return {};
+    return DONE;
   }
 
   /** Throws when the API server cannot be reached: the queue then comes back, and only the write is repeated. */
@@ -181,11 +212,6 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     entry.written = status;
   }
 
-  function waitFor(entry: Entry): ProcessResult {
-    const pending = entry.status.phase === undefined || entry.status.phase === 'Pending';
-    return pending ? { requeueAfterMs: Math.max(1, dueInMs(entry)) } : {};
-  }
-
   function dueInMs({ status }: Entry): number {
     return status.nextAttemptAt === undefined ? 0 : Date.parse(status.nextAttemptAt) - now();
   }
@@ -196,36 +222,40 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     entry.status = newRound(entry.status, asked, now());
   }
 
-  function laneOf({ metadata, spec }: WebhookDelivery): Lane {
-    const key = `${metadata.namespace}/${spec.webhook.name}`;
-    const concurrency = deps.webhook(metadata.namespace, spec.webhook.name)?.spec.concurrency ?? 1;
-    const known = lanes.get(key);
-    if (known !== undefined) return known;
-    const lane = createLane(key, { ...options.breaker, concurrency }, process, logger);
-    lanes.set(key, lane);
-    if (running !== undefined) void lane.queue.start(running);
-    return lane;
+  function endpointOf({ metadata, spec }: WebhookDelivery): string {
+    return `${metadata.namespace}/${spec.webhook.name}`;
   }
 
-  function closeLane(key: string): void {
-    void lanes.get(key)?.queue.stop();
-    lanes.delete(key);
+  function concurrencyOf(endpoint: string): number {
+    const [namespace = '', name = ''] = endpoint.split('/', 2);
+    return deps.webhook(namespace, name)?.spec.concurrency ?? 1;
   }
 
   return {
     name: 'deliverer',
-    async start(signal) {
-      running = signal;
-      // One listener for each endpoint.
-      setMaxListeners(0, signal);
-      await Promise.all([...lanes.values()].map((lane) => lane.queue.start(signal)));
+    start(signal) {
+      const started = createEndpointQueues(
+        {
+          process: (_endpoint, key, own) => process(key, own),
+          concurrencyOf,
+          clock: systemClock,
+          logger,
+          random: deps.random,
+        },
+        options.breaker,
+      );
+      queues = started;
+      signal.addEventListener('abort', () => void started.stop(), { once: true });
+      for (const [key, { delivery }] of entries) started.add(endpointOf(delivery), key);
+      return Promise.resolve();
     },
     async stop() {
-      running = undefined;
-      await Promise.all([...lanes.values()].map((lane) => lane.queue.stop()));
+      const stopped = queues;
+      queues = undefined;
+      await stopped?.stop(STOP_GRACE_MS);
       await deps.endpoints.flush();
     },
-    ready: () => running !== undefined && !running.aborted,
+    ready: () => queues !== undefined,
     offer(delivery) {
       const { namespace, name, uid } = delivery.metadata;
       const key = `${namespace}/${name}`;
@@ -237,31 +267,32 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
         known.delivery = delivery;
       } else {
         const status = delivery.status ?? {};
-        entries.set(key, { delivery, status, written: status });
+        entries.set(key, { delivery, status, written: status, troubles: 0 });
       }
-      laneOf(delivery).queue.add(key);
+      queues?.add(endpointOf(delivery), key);
     },
     forget(namespace, name) {
-      entries.delete(`${namespace}/${name}`);
+      const key = `${namespace}/${name}`;
+      const entry = entries.get(key);
+      if (entry === undefined) return;
+      entries.delete(key);
+      queues?.remove(endpointOf(entry.delivery), key);
     },
     webhookChanged(namespace, name) {
-      const laneKey = `${namespace}/${name}`;
-      const lane = lanes.get(laneKey);
-      const webhook = deps.webhook(namespace, name);
-      if (lane === undefined || webhook?.spec.concurrency === lane.concurrency) return;
-      closeLane(laneKey);
-      for (const [key, { delivery }] of entries) {
-        const same = delivery.metadata.namespace === namespace && delivery.spec.webhook.name === name;
-        if (same) laneOf(delivery).queue.add(key);
-      }
+      // Its concurrency is asked for at each turn. Of one that is gone, nothing has to wait for a breaker any more.
+      if (deps.webhook(namespace, name) === undefined) queues?.reset(`${namespace}/${name}`);
     },
     pending: () => entries.size,
   };
 }
 
-/** Alive: it answers, and not with an error of its own or "too many". */
-function isAlive(outcome: AttemptResult): boolean {
-  if (outcome.kind === 'unsigned') return true;
+function isPending({ status }: Entry): boolean {
+  return status.phase === undefined || status.phase === 'Pending';
+}
+
+/** Healthy: it answers, and not with an error of its own or "too many". */
+function healthOf(outcome: AttemptResult): EndpointHealth {
+  if (outcome.kind === 'unsigned') return 'neutral';
   const { result } = outcome;
-  return result.kind === 'answered' && result.status < 500 && result.status !== 429;
+  return result.kind === 'answered' && result.status < 500 && result.status !== 429 ? 'healthy' : 'failing';
 }
