@@ -33,7 +33,6 @@ const packageHomes = {
   'node-forge': ['pki'],
   commander: ['cli'],
   undici: ['outbound'],
-  cockatiel: ['outbound'],
 };
 
 const areaRules = areas.map((area) => {
