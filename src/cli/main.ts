@@ -8,6 +8,7 @@ import { requestRotation } from '../pki/index.ts';
 import { clientOf, configOf, withClusterFlags, type ClusterFlags } from './cluster-flags.ts';
 import { explain } from './explain.ts';
 import { readSubjects } from './explain-subject.ts';
+import { addDeliveryCommands, addWatcherCommands, addWebhookCommands } from './job-webhooks/index.ts';
 import { addRemovalCommands } from './removal-commands.ts';
 import { addRequestCommands } from './request-commands.ts';
 import { serve } from './serve.ts';
@@ -66,6 +67,9 @@ withClusterFlags(program.command('rotate-ca'))
   });
 
 addRequestCommands(program);
+addWebhookCommands(program);
+addWatcherCommands(program);
+addDeliveryCommands(program);
 addRemovalCommands(program);
 
 try {
