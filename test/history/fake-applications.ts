@@ -96,7 +96,9 @@ export async function startFakeApplications(options: FakeApplicationsOptions): P
     const address = incoming.socket.localAddress ?? '';
     const call = JSON.parse(await text(incoming)) as CallBody;
     const { namespace, application, conversation, round, attempt, deadline } = call;
-    const pod = pods.get(address)?.uid;
+    // In the service form whoever gets the call answers for all.
+    const isPodItself = new URL(`http://${incoming.headers.host ?? ''}`).hostname.endsWith('.pod');
+    const pod = isPodItself ? pods.get(address)?.uid : undefined;
     record({
       kind: 'call',
       atMs: performance.now(),

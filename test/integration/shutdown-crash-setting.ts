@@ -52,6 +52,8 @@ export interface CrashSetting {
 /** One namespace with one application in it, and what happens there. */
 export interface Scene {
   readonly namespace: string;
+  /** Where pods are asked. */
+  readonly callPort: number;
   readonly history: readonly HistoryEvent[];
   record(event: HistoryEvent): void;
   /** A Deployment whose pods are asked themselves, running. */
@@ -213,6 +215,7 @@ async function createScene(
 
   const scene: Scene = {
     namespace,
+    callPort: applications.port,
     history,
     record,
     async deploy(name, { replicas, annotations = {} }) {

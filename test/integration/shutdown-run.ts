@@ -35,7 +35,9 @@ export async function play(
   setting.proxy.arm(undefined, (event) => scene.record(event));
   const cut: Cut = { at, when, strike: () => strike(setting) };
   try {
+    await scenario.prepare?.(scene);
     const deployed = await scene.deploy('web', { replicas: 2, annotations: scenario.annotations ?? {} });
+    await scenario.settle?.(scene, deployed);
     setting.proxy.arm(cut, (event) => scene.record(event));
     const removing = scenario.remove(scene, deployed);
     const struck = await untilOverOrStruck(setting, scenario, scene, deployed, at);

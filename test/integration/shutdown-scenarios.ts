@@ -7,6 +7,9 @@ import type { Deployed, Scene } from './shutdown-crash-setting.ts';
 export interface Scenario {
   readonly manners: Manners;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Before the application is there, and when it runs. */
+  readonly prepare?: (scene: Scene) => Promise<void>;
+  readonly settle?: (scene: Scene, deployed: Deployed) => Promise<void>;
   /** Somebody wants it gone, and asks until it is heard. */
   readonly remove: (scene: Scene, deployed: Deployed) => Promise<void>;
   readonly isOver: (scene: Scene, deployed: Deployed) => Promise<boolean>;
@@ -51,6 +54,41 @@ const deletion =
     await scene.kubectl('delete', '--wait=false', ...what);
   };
 
+function evictFirstPod(scene: Scene, deployed: Deployed): Promise<void> {
+  const { name } = firstPod(deployed);
+  const eviction = {
+    apiVersion: 'policy/v1',
+    kind: 'Eviction',
+    metadata: { name, namespace: scene.namespace },
+  };
+  const path = `/api/v1/namespaces/${scene.namespace}/pods/${name}/eviction`;
+  return insist('the eviction to be heard', () => scene.create(path, eviction));
+}
+
+const SAVER = 'saver';
+
+/**
+ * The service form without a network for Services: the Service is remembered and then taken away, as it is when a namespace goes, so that the call
+ * goes to one of the pods that it led to.
+ */
+const serviceForm: Pick<Scenario, 'manners' | 'annotations' | 'prepare' | 'settle'> = {
+  manners: { goodbyeAfterMs: 50 },
+  annotations: { 'hooks.krake.dev/shutdown-service': SAVER },
+  async prepare(scene) {
+    const spec = { selector: { app: 'web' }, ports: [{ port: 80, targetPort: scene.callPort }] };
+    const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: SAVER }, spec };
+    await scene.create(`/api/v1/namespaces/${scene.namespace}/services`, service);
+  },
+  async settle(scene, { application }) {
+    await waitFor(
+      'the Service to be remembered',
+      async () => (await scene.application(application))?.status?.shutdown?.target !== undefined || undefined,
+      SOON,
+    );
+    await scene.kubectl('delete', 'service', SAVER);
+  },
+};
+
 export const scenarios: Readonly<Record<string, Scenario>> = {
   'background deletion of a Deployment': {
     manners: { goodbyeAfterMs: 50 },
@@ -72,16 +110,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   'eviction of a pod': {
     manners: { goodbyeAfterMs: 50 },
-    remove: (scene, deployed) => {
-      const { name } = firstPod(deployed);
-      const eviction = {
-        apiVersion: 'policy/v1',
-        kind: 'Eviction',
-        metadata: { name, namespace: scene.namespace },
-      };
-      const path = `/api/v1/namespaces/${scene.namespace}/pods/${name}/eviction`;
-      return insist('the eviction to be heard', () => scene.create(path, eviction));
-    },
+    remove: evictFirstPod,
     isOver: isFirstPodOver,
   },
   'deletion of the namespace': {
@@ -96,5 +125,15 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     annotations: { 'hooks.krake.dev/shutdown-timeout': '2s', 'hooks.krake.dev/shutdown-retries': '1' },
     remove: deletion('deployment', 'web'),
     isOver: isDeploymentOver,
+  },
+  'service form: deletion of a Deployment': {
+    ...serviceForm,
+    remove: deletion('deployment', 'web'),
+    isOver: isDeploymentOver,
+  },
+  'service form: eviction of a pod': {
+    ...serviceForm,
+    remove: evictFirstPod,
+    isOver: isFirstPodOver,
   },
 };
