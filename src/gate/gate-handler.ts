@@ -165,8 +165,8 @@ function verdictOf({ namespace }: AdmissionRequest, asked: Asked, name: string, 
     case 'passes':
       return passed(result.reason, asked);
     case 'held': {
-      const { reason, application } = result;
-      const held = { namespace, podName: pod.name, podUid: pod.uid, application, reason };
+      const { reason, application, cause } = result;
+      const held = { namespace, podName: pod.name, podUid: pod.uid, application, reason, cause };
       return { outcome: 'held', reason, asked, message: explainHold(held) };
     }
     case 'undecided': {

@@ -1,18 +1,46 @@
-import { MAX_CONVERSATION_PODS, type Application, type GoingPod } from '../applications/index.ts';
+import {
+  MAX_CONVERSATION_PODS,
+  type Application,
+  type Conversation,
+  type GoingPod,
+} from '../applications/index.ts';
+import { SHUTDOWN_CAUSES, type ShutdownCause } from '../contract/index.ts';
 
 /** No more pods of one application wait to be taken up; whoever asks for another one is refused and comes back. */
 export const MAX_GOING_PODS = MAX_CONVERSATION_PODS;
 
-/** Its removal is remembered: nothing needs to be stored. */
-export function isRecorded({ status }: Application, podUid: string): boolean {
+/** Its removal is remembered, for this cause or a stronger one: nothing needs to be stored. A person's deletion is carried out as one, not as an eviction. */
+export function isRecorded({ status }: Application, podUid: string, cause: ShutdownCause): boolean {
   const { going = {}, conversations = [] } = status?.shutdown ?? {};
-  return (
-    Object.hasOwn(going, podUid) ||
-    conversations.some(
-      ({ outcome, pods }) =>
-        outcome === undefined && pods.some((pod) => pod.uid === podUid && pod.cause !== undefined),
-    )
+  const known = [
+    Object.hasOwn(going, podUid) ? going[podUid]?.cause : undefined,
+    ...conversations
+      .filter(({ outcome }) => outcome === undefined)
+      .map(({ pods }) => pods.find(({ uid }) => uid === podUid)?.cause),
+  ];
+  return known.some((other) => other !== undefined && strengthOf(other) >= strengthOf(cause));
+}
+
+/**
+ * The conversation about the pod that a person has cancelled. Whoever evicts it or scales down comes again by himself: the controller takes none of
+ * that up until the deadline that was cancelled, so there is nothing to store. A deletion is a new wish.
+ */
+export function cancelledFor(
+  { status }: Application,
+  podUid: string,
+  cause: ShutdownCause,
+): Conversation | undefined {
+  if (cause === 'deletion') return undefined;
+  const about = (status?.shutdown?.conversations ?? []).filter(({ pods }) =>
+    pods.some(({ uid }) => uid === podUid),
   );
+  if (about.some(({ outcome }) => outcome === undefined)) return undefined;
+  return about.find(({ outcome }) => outcome === 'cancelled');
+}
+
+/** The strongest stands first in the list. */
+function strengthOf(cause: ShutdownCause): number {
+  return -SHUTDOWN_CAUSES.indexOf(cause);
 }
 
 /** How many more pods may be stored. */
@@ -22,7 +50,7 @@ export function goingCapacity({ status }: Application): number {
 
 /**
  * Stores the pods by UID under `status.shutdown.going`, and makes what is missing on the way there. It holds only for this life of the
- * Application, and never takes the place of what somebody else has made meanwhile: a test for null holds where the member is absent, so Kubernetes'
+ * Application, and never takes the place of a status that somebody else has made meanwhile: a test for null holds where the member is absent, so Kubernetes'
  * JSON Patch has it.
  */
 export function buildGoingPatch(

@@ -4,7 +4,7 @@ import { KubeApiError, type Clock, type KubeClient } from '../kube/index.ts';
 import { decideGate, type Asked, type PassReason } from './decide-gate.ts';
 import type { GateMetrics } from './gate-metrics.ts';
 import { gateApplicationOf } from './gate-application.ts';
-import { buildGoingPatch, goingCapacity, isRecorded } from './going-patch.ts';
+import { buildGoingPatch, cancelledFor, goingCapacity, isRecorded } from './going-patch.ts';
 
 /** A pod that could not be let through from what the cache shows. */
 export interface HoldRequest {
@@ -16,8 +16,8 @@ export interface HoldRequest {
   readonly isDryRun: boolean;
 }
 
-/** Whether its removal is remembered: just now, since before, not in a dry run, or not because too many are. */
-export type HoldReason = 'stored' | 'stored-before' | 'dry-run' | 'too-many';
+/** Whether its removal is remembered: just now; since before; not in a dry run, nor when a person has cancelled it, nor when too many are. */
+export type HoldReason = 'stored' | 'stored-before' | 'dry-run' | 'cancelled' | 'too-many';
 
 export type HoldResult =
   | { readonly outcome: 'passes'; readonly reason: PassReason }
@@ -121,7 +121,7 @@ export function createPodHolder(
   function toStore(held: readonly Held[], application: Application): ReadonlyMap<string, GoingPod> {
     const requestedAt = new Date(clock.now()).toISOString();
     const news = held
-      .filter(({ asked, isDryRun }) => !isDryRun && !isRecorded(application, asked.pod.uid))
+      .filter((waiting) => !waiting.isDryRun && isNews(waiting, application))
       .map(({ asked, cause }) => [asked.pod.uid, { name: asked.pod.name, cause, requestedAt }] as const);
     return new Map([...new Map(news)].slice(0, goingCapacity(application)));
   }
@@ -145,24 +145,23 @@ export function createPodHolder(
 
 type Held = Waiting & { readonly cause: ShutdownCause };
 
-function resultOf(
-  { asked, isDryRun, cause }: Held,
-  application: Application,
-  stored: ReadonlyMap<string, GoingPod>,
-): HoldResult {
-  const reason = reasonOf(asked.pod.uid, isDryRun, application, stored);
-  return { outcome: 'held', reason, cause, application };
+function isNews({ asked: { pod }, cause }: Held, application: Application): boolean {
+  return !isRecorded(application, pod.uid, cause) && cancelledFor(application, pod.uid, cause) === undefined;
+}
+
+function resultOf(held: Held, application: Application, stored: ReadonlyMap<string, GoingPod>): HoldResult {
+  return { outcome: 'held', reason: reasonOf(held, application, stored), cause: held.cause, application };
 }
 
 function reasonOf(
-  podUid: string,
-  isDryRun: boolean,
+  { asked: { pod }, isDryRun, cause }: Held,
   application: Application,
   stored: ReadonlyMap<string, GoingPod>,
 ): HoldReason {
   if (isDryRun) return 'dry-run';
-  if (stored.has(podUid)) return 'stored';
-  return isRecorded(application, podUid) ? 'stored-before' : 'too-many';
+  if (stored.has(pod.uid)) return 'stored';
+  if (isRecorded(application, pod.uid, cause)) return 'stored-before';
+  return cancelledFor(application, pod.uid, cause) === undefined ? 'too-many' : 'cancelled';
 }
 
 /** 422: a test of the patch failed or a path is not there; 409: another writer won too often; 404: the Application has just gone. */

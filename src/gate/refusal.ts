@@ -1,5 +1,6 @@
 import { isHolding, type Application, type Conversation } from '../applications/index.ts';
-import { ANNOTATION_REQUEST, DEFAULT_SHUTDOWN } from '../contract/index.ts';
+import { ANNOTATION_REQUEST, DEFAULT_SHUTDOWN, type ShutdownCause } from '../contract/index.ts';
+import { cancelledFor } from './going-patch.ts';
 import type { HoldReason } from './hold-pods.ts';
 
 /** A pod that stays, for the person who wanted it to go. */
@@ -9,11 +10,14 @@ export interface HeldPod {
   readonly podUid: string;
   readonly application: Application;
   readonly reason: HoldReason;
+  readonly cause: ShutdownCause;
 }
 
 /** What the person reads: which pod, what is awaited, until when, what happens then, and the way out. Never a token. */
-export function explainHold({ namespace, podName, podUid, application, reason }: HeldPod): string {
+export function explainHold(held: HeldPod): string {
+  const { namespace, podName, podUid, application, reason } = held;
   const { name } = application.metadata;
+  if (reason === 'cancelled') return explainCancelled(held);
   const isDryRun = reason === 'dry-run';
   const open = (application.status?.shutdown?.conversations ?? []).filter(isHolding);
   const about = open.find(({ pods }) => pods.some(({ uid }) => uid === podUid));
@@ -22,6 +26,16 @@ export function explainHold({ namespace, podName, podUid, application, reason }:
     about === undefined ? whatComes(application, open[0], isDryRun) : whatIsAwaited(about),
     ...whatFollows(reason, about),
     wayOut(namespace, name, about?.givenUpAt !== undefined),
+  ].join('. ');
+}
+
+function explainCancelled({ namespace, podName, podUid, application, cause }: HeldPod): string {
+  const { name } = application.metadata;
+  const deadline = cancelledFor(application, podUid, cause)?.deadline ?? 'its deadline';
+  return [
+    `pod ${podName} is kept: a person has cancelled its removal`,
+    `Until ${deadline} each ${cause} of it is refused; deleting it asks the application ${name} anew`,
+    wayOut(namespace, name, false),
   ].join('. ');
 }
 

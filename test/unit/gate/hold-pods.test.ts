@@ -36,13 +36,48 @@ describe('a pod that has to say goodbye first', () => {
     [
       'a conversation about it knows why it is to go',
       application({
-        conversations: [conversation([], { pods: [{ uid: 'uid-a', name: 'a', cause: 'eviction' }] })],
+        conversations: [conversation([], { pods: [{ uid: 'uid-a', name: 'a', cause: 'deletion' }] })],
       }),
     ],
   ])('is not stored again when %s', async (_what, initial) => {
     const { hold, api } = setUp(initial);
     expect(await hold()).toMatchObject({ outcome: 'held', reason: 'stored-before' });
     expect(api.patches).toEqual([]);
+  });
+
+  it.each([
+    ['it waits as an eviction', application({ going: { 'uid-a': { ...entry, cause: 'eviction' } } })],
+    [
+      'it is being asked for a scale-down',
+      application({
+        conversations: [conversation([], { pods: [{ uid: 'uid-a', name: 'a', cause: 'scale-down' }] })],
+      }),
+    ],
+  ])(
+    'is stored again when somebody deletes it and %s: a deletion is carried out as one',
+    async (_what, initial) => {
+      const { hold, going } = setUp(initial);
+      expect(await hold()).toMatchObject({ outcome: 'held', reason: 'stored' });
+      expect(going()).toEqual({ 'uid-a': entry });
+      expect(await hold({ asked: asked({}, 'eviction') })).toMatchObject({ reason: 'stored-before' });
+      expect(going()).toEqual({ 'uid-a': entry });
+    },
+  );
+
+  it('is held and not stored when a person has cancelled its eviction; a deletion is a new wish', async () => {
+    const cancelled = conversation(['uid-a'], { outcome: 'cancelled' });
+    const { hold, going } = setUp(application({ conversations: [cancelled] }));
+    const evicted = asked({}, 'eviction');
+    expect(await hold({ asked: evicted })).toMatchObject({ outcome: 'held', reason: 'cancelled' });
+    expect(going()).toEqual({});
+    expect(await hold()).toMatchObject({ outcome: 'held', reason: 'stored' });
+    expect(await hold({ asked: evicted })).toMatchObject({ outcome: 'held', reason: 'stored-before' });
+  });
+
+  it('is stored when it is asked anew after that', async () => {
+    const anew = [conversation(['uid-a'], { outcome: 'cancelled' }), conversation(['uid-a'], { id: 'c-2' })];
+    const { hold } = setUp(application({ conversations: anew }));
+    expect(await hold({ asked: asked({}, 'eviction') })).toMatchObject({ outcome: 'held', reason: 'stored' });
   });
 
   it('is stored when it is being asked for another reason: it is to go afterwards', async () => {

@@ -9,6 +9,7 @@ const explain = (more: Partial<HeldPod> = {}) =>
     podUid: 'uid-a',
     application: application(),
     reason: 'stored',
+    cause: 'eviction',
     ...more,
   });
 const OUT =
@@ -54,6 +55,14 @@ describe('what a person reads', () => {
       'in a dry run',
       { reason: 'dry-run' },
       `pod web-0 would be kept until the application web has saved its state. It would be asked to shut down and have 60 seconds to confirm. This was a dry run: nobody was asked. ${OUT}`,
+    ],
+    [
+      'whose eviction a person has cancelled',
+      {
+        application: application({ conversations: [conversation(['uid-a'], { outcome: 'cancelled' })] }),
+        reason: 'cancelled',
+      },
+      `pod web-0 is kept: a person has cancelled its removal. Until 2030-01-01T00:01:00Z each eviction of it is refused; deleting it asks the application web anew. ${OUT}`,
     ],
     [
       'when too many wait',
