@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { Cluster } from '../cluster/cluster.ts';
 import { connectToCluster } from '../cluster/running-cluster.ts';
 import { ensureTestCa } from './test-ca.ts';
@@ -50,7 +50,7 @@ export async function install(
   onReady: (part: string) => void = () => undefined,
 ): Promise<void> {
   await harness('build-image');
-  await cluster.kubectl(['apply', '-k', join(root, LOCAL_OVERLAY)]);
+  await apply(cluster, LOCAL_OVERLAY);
   await restartAll(cluster, onReady);
 }
 
@@ -73,11 +73,16 @@ export async function ensureInstalled(cluster: Cluster): Promise<void> {
     return;
   }
   await harness('build-image');
-  await cluster.kubectl(['apply', '-k', join(root, TEST_OVERLAY)]);
+  await apply(cluster, TEST_OVERLAY);
   await ensureTestCa(cluster);
   await restartAll(cluster);
   const annotation = `${INSTALLED_FROM}=${sources}`;
   await cluster.kubectl(['annotate', '--overwrite', 'namespace', 'krake-system', annotation]);
+}
+
+async function apply(cluster: Cluster, overlay: string): Promise<void> {
+  await cluster.kubectl(['apply', '-k', join(root, overlay)]);
+  await cluster.kubectl(['annotate', 'namespace', 'krake-system', `${INSTALLED_FROM}-`]);
 }
 
 /** The image keeps its name from build to build, so pods of an earlier one have to be told. */
@@ -85,7 +90,6 @@ async function restartAll(
   cluster: Cluster,
   onReady: (part: string) => void = () => undefined,
 ): Promise<void> {
-  await cluster.kubectl(['annotate', 'namespace', 'krake-system', `${INSTALLED_FROM}-`]);
   await cluster.kubectl(['-n', 'krake-system', 'rollout', 'restart', 'deployment']);
   for (const part of PARTS) {
     await waitForRollout(cluster, part);
@@ -96,7 +100,8 @@ async function restartAll(
 async function hashSources(): Promise<string> {
   const hash = createHash('sha256');
   for (const source of SOURCES) {
-    for (const file of await filesOf(join(root, source))) hash.update(file).update(await readFile(file));
+    for (const file of await filesOf(join(root, source)))
+      hash.update(relative(root, file)).update(await readFile(file));
   }
   return hash.digest('hex').slice(0, 32);
 }

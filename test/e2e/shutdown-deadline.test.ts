@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { expectGoodbyes } from './goodbye.ts';
 import { onNode } from './on-node.ts';
-import { createStage, type Scene } from './shutdown-scene.ts';
+import { createStage, STORY_TIMEOUT_MS, type Scene } from './shutdown-scene.ts';
 
 const MUTE = { service: 'shutdown', env: { CONFIRMS: 'never' } } as const;
 
@@ -35,7 +35,7 @@ onNode('when the goodbye does not come', () => {
       );
       expect(new Set(deadlines)).toEqual(new Set([deadline]));
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   it.concurrent(
@@ -59,7 +59,7 @@ onNode('when the goodbye does not come', () => {
       expect(status?.shutdown?.conversations.at(-1)?.round).toBe(2);
       expect((await scene.journal()).filter(({ event }) => event === 'asked')).toHaveLength(2);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   const giveUp = async (
@@ -88,7 +88,7 @@ onNode('when the goodbye does not come', () => {
       expect((await scene.journal()).filter(({ event }) => event === 'asked')).toHaveLength(2);
       await expectRequestHandled(scene);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   it.concurrent(
@@ -101,7 +101,7 @@ onNode('when the goodbye does not come', () => {
       expect(stdout).toContain('ShutdownReleased');
       await expectRequestHandled(scene);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   it.concurrent(
@@ -115,7 +115,7 @@ onNode('when the goodbye does not come', () => {
       await expectRequestHandled(scene);
       expect(await scene.untilReady('counter', 1)).toEqual([pod]);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   it.concurrent(
@@ -150,7 +150,7 @@ onNode('when the goodbye does not come', () => {
       ];
       expect(told.filter((reason) => reason !== undefined && story.includes(reason))).toEqual(story);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   describe('nobody answers', () => {
@@ -173,7 +173,7 @@ onNode('when the goodbye does not come', () => {
         await scene.untilGone(pods);
         await expectGoodbyes(scene, pods);
       },
-      180_000,
+      STORY_TIMEOUT_MS,
     );
   });
 });

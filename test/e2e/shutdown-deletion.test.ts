@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { expectGoodbyeOfOne, expectGoodbyes } from './goodbye.ts';
-import { createStage } from './shutdown-scene.ts';
+import { createStage, STORY_TIMEOUT_MS } from './shutdown-scene.ts';
 import { onNode } from './on-node.ts';
 
 onNode('before a workload is deleted it is asked to shut down', () => {
@@ -44,7 +44,7 @@ onNode('before a workload is deleted it is asked to shut down', () => {
         );
         expect((await scene.kubectl(secret)).stdout).toBe('');
       },
-      180_000,
+      STORY_TIMEOUT_MS,
     );
   });
 
@@ -61,7 +61,7 @@ onNode('before a workload is deleted it is asked to shut down', () => {
       await scene.untilGone(pods);
       await expectGoodbyes(scene, pods);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   it.concurrent(
@@ -77,7 +77,7 @@ onNode('before a workload is deleted it is asked to shut down', () => {
       await scene.untilGone(pods);
       await expectGoodbyes(scene, pods);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   it.concurrent(
@@ -89,6 +89,6 @@ onNode('before a workload is deleted it is asked to shut down', () => {
       await scene.untilGone(pods);
       await expectGoodbyeOfOne(scene, pods);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 });

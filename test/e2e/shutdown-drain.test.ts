@@ -2,7 +2,7 @@ import { afterAll, expect, it } from '@jest/globals';
 import { connectToCluster } from '../cluster/running-cluster.ts';
 import { expectGoodbyes } from './goodbye.ts';
 import { onNode } from './on-node.ts';
-import { createStage, type Scene } from './shutdown-scene.ts';
+import { createStage, STORY_TIMEOUT_MS, type Scene } from './shutdown-scene.ts';
 
 onNode('kubectl drain', () => {
   const stage = createStage();
@@ -31,39 +31,47 @@ onNode('kubectl drain', () => {
   };
   afterAll(uncordon);
 
-  it('waits for the goodbye, ends, and the successor goes on from the saved state', async () => {
-    const scene = await stage.scene('drain');
-    const pods = await scene.start({ name: 'drained', service: 'shutdown' });
-    expect(await drain(scene, 'drained')).toContain('drained');
-    await scene.untilGone(pods);
-    const [saved] = await expectGoodbyes(scene, pods);
-    await uncordon();
-    await scene.untilReady('drained', 1, pods);
-    expect((await scene.journal()).findLast(({ event }) => event === 'started')?.count).toBe(saved?.count);
-  }, 180_000);
+  it(
+    'waits for the goodbye, ends, and the successor goes on from the saved state',
+    async () => {
+      const scene = await stage.scene('drain');
+      const pods = await scene.start({ name: 'drained', service: 'shutdown' });
+      expect(await drain(scene, 'drained')).toContain('drained');
+      await scene.untilGone(pods);
+      const [saved] = await expectGoodbyes(scene, pods);
+      await uncordon();
+      await scene.untilReady('drained', 1, pods);
+      expect((await scene.journal()).findLast(({ event }) => event === 'started')?.count).toBe(saved?.count);
+    },
+    STORY_TIMEOUT_MS,
+  );
 
-  it('with a PodDisruptionBudget: one pod after the other, each with its goodbye', async () => {
-    const scene = await stage.scene('budget');
-    const pods = await scene.start({
-      name: 'budget',
-      replicas: 2,
-      annotations: { 'shutdown-service': 'pod:8080' },
-      env: { STATE_KEY: 'budget' },
-    });
-    await scene.apply({
-      apiVersion: 'policy/v1',
-      kind: 'PodDisruptionBudget',
-      metadata: { name: 'budget' },
-      spec: { maxUnavailable: 1, selector: { matchLabels: { app: 'budget' } } },
-    });
-    // The node is cordoned, so a successor only starts once somebody lets it: like a second node that has room.
-    const draining = drain(scene, 'budget');
-    await scene.untilSomeGone(pods, 1);
-    expect(scene.pods.filter(({ type }) => type === 'DELETED')).toHaveLength(1);
-    await uncordon();
-    await draining;
-    await scene.untilGone(pods);
-    // The second has to wait for its turn: for the budget, not for us.
-    await expectGoodbyes(scene, pods, 30_000);
-  }, 180_000);
+  it(
+    'with a PodDisruptionBudget: one pod after the other, each with its goodbye',
+    async () => {
+      const scene = await stage.scene('budget');
+      const pods = await scene.start({
+        name: 'budget',
+        replicas: 2,
+        annotations: { 'shutdown-service': 'pod:8080' },
+        env: { STATE_KEY: 'budget' },
+      });
+      await scene.apply({
+        apiVersion: 'policy/v1',
+        kind: 'PodDisruptionBudget',
+        metadata: { name: 'budget' },
+        spec: { maxUnavailable: 1, selector: { matchLabels: { app: 'budget' } } },
+      });
+      // The node is cordoned, so a successor only starts once somebody lets it: like a second node that has room.
+      const draining = drain(scene, 'budget');
+      await scene.untilSomeGone(pods, 1);
+      expect(scene.pods.filter(({ type }) => type === 'DELETED')).toHaveLength(1);
+      await uncordon();
+      await draining;
+      await scene.untilGone(pods);
+      // The second has to wait for its turn: for the budget, not for us.
+      await expectGoodbyes(scene, pods, 30_000);
+    },
+    STORY_TIMEOUT_MS,
+  );
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { expectGoodbyes, expectNobodyAsked } from './goodbye.ts';
 import { onNode } from './on-node.ts';
-import { createStage } from './shutdown-scene.ts';
+import { createStage, STORY_TIMEOUT_MS } from './shutdown-scene.ts';
 import { servingSecret } from './test-ca.ts';
 
 onNode('applications of all kinds say goodbye', () => {
@@ -43,7 +43,7 @@ onNode('applications of all kinds say goodbye', () => {
           expect(body).toContain('deadline');
         }
       },
-      180_000,
+      STORY_TIMEOUT_MS,
     );
   });
 
@@ -79,7 +79,7 @@ onNode('applications of all kinds say goodbye', () => {
         await scene.untilGone(again);
         await expectGoodbyes(scene, again);
       },
-      180_000,
+      STORY_TIMEOUT_MS,
     );
   });
 
@@ -106,7 +106,7 @@ onNode('applications of all kinds say goodbye', () => {
       expect(stdout).toBe('401');
       expect((await scene.journal()).map(({ event }) => event)).toEqual(['started', 'asked']);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   describe.each([
@@ -133,7 +133,7 @@ onNode('applications of all kinds say goodbye', () => {
         expect(journal.filter(({ event }) => event === 'asked')).toHaveLength(3);
         expect(journal.filter(({ event }) => event === 'confirmed')).toHaveLength(needed);
       },
-      180_000,
+      STORY_TIMEOUT_MS,
     );
   });
 
@@ -149,7 +149,7 @@ onNode('applications of all kinds say goodbye', () => {
       const events = (await scene.journal()).map(({ event }) => event);
       expect(events).toEqual(['started', 'saved', 'confirmed', 'terminated']);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   it.concurrent(
@@ -180,7 +180,7 @@ onNode('applications of all kinds say goodbye', () => {
         return status?.shutdown?.conversations.at(-1)?.outcome === 'completed';
       });
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   it.concurrent(
@@ -204,6 +204,6 @@ onNode('applications of all kinds say goodbye', () => {
       const saved = (await scene.journal()).filter(({ event }) => event === 'saved');
       expect(saved.map(({ app }) => app)).toEqual(['fast', 'slow']);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 });

@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { expectGoodbyes, expectNobodyAsked } from './goodbye.ts';
 import { onNode } from './on-node.ts';
-import { createStage } from './shutdown-scene.ts';
+import { createStage, STORY_TIMEOUT_MS } from './shutdown-scene.ts';
 
 onNode('before the pods of a Job go they are asked to shut down', () => {
   const stage = createStage();
@@ -15,7 +15,7 @@ onNode('before the pods of a Job go they are asked to shut down', () => {
       await scene.untilGone(pods);
       await expectGoodbyes(scene, pods);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   it.concurrent(
@@ -36,7 +36,7 @@ onNode('before the pods of a Job go they are asked to shut down', () => {
       await scene.untilReady('counter', 1, pods);
       expect((await scene.journal()).findLast(({ event }) => event === 'started')?.count).toBe(saved?.count);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   it.concurrent(
@@ -53,7 +53,7 @@ onNode('before the pods of a Job go they are asked to shut down', () => {
       await scene.kubectl(['wait', '--for=delete', 'job/counter', '--timeout=20s']);
       await expectNobodyAsked(scene, pods);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   it.concurrent(
@@ -72,6 +72,6 @@ onNode('before the pods of a Job go they are asked to shut down', () => {
         await expectGoodbyes(scene, [pod]);
       }
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { expectGoodbyes } from './goodbye.ts';
 import { onNode } from './on-node.ts';
-import { createStage } from './shutdown-scene.ts';
+import { createStage, STORY_TIMEOUT_MS } from './shutdown-scene.ts';
 
 onNode('an application is moved', () => {
   const stage = createStage();
@@ -44,7 +44,7 @@ onNode('an application is moved', () => {
         const pod = scene.pods.find(({ object }) => object.metadata.name === after)?.object;
         expect(pod?.spec.nodeSelector).toEqual(nodeSelector);
       },
-      180_000,
+      STORY_TIMEOUT_MS,
     );
   });
 });

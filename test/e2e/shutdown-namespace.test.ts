@@ -1,7 +1,7 @@
 import { describe, it } from '@jest/globals';
 import { expectGoodbyes } from './goodbye.ts';
 import { onNode } from './on-node.ts';
-import { createStage } from './shutdown-scene.ts';
+import { createStage, STORY_TIMEOUT_MS } from './shutdown-scene.ts';
 
 onNode('before a namespace is deleted its applications are asked to shut down', () => {
   const stage = createStage();
@@ -33,7 +33,7 @@ onNode('before a namespace is deleted its applications are asked to shut down', 
         await scene.untilGone(pods);
         await expectGoodbyes(scene, pods);
       },
-      180_000,
+      STORY_TIMEOUT_MS,
     );
   });
 
@@ -54,6 +54,6 @@ onNode('before a namespace is deleted its applications are asked to shut down', 
       await scene.untilGone([...good, ...bad]);
       await expectGoodbyes(scene, good);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 });

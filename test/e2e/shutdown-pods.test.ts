@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { expectGoodbyes, expectNobodyAsked } from './goodbye.ts';
 import { onNode } from './on-node.ts';
-import { createStage } from './shutdown-scene.ts';
+import { createStage, STORY_TIMEOUT_MS } from './shutdown-scene.ts';
 
 onNode('before single pods go they are asked to shut down', () => {
   const stage = createStage();
@@ -30,7 +30,7 @@ onNode('before single pods go they are asked to shut down', () => {
           ({ status }) => status?.phase === 'Running',
         );
       },
-      180_000,
+      STORY_TIMEOUT_MS,
     );
   });
 
@@ -43,7 +43,7 @@ onNode('before single pods go they are asked to shut down', () => {
       await scene.untilGone(pods);
       await expectGoodbyes(scene, pods);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   it.concurrent(
@@ -58,7 +58,7 @@ onNode('before single pods go they are asked to shut down', () => {
       await scene.untilGone(after);
       await expectNobodyAsked(scene, [...before, ...after]);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   it.concurrent(
@@ -77,7 +77,7 @@ onNode('before single pods go they are asked to shut down', () => {
         pods.filter((pod) => !gone.includes(pod)),
       );
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 
   it.concurrent(
@@ -94,6 +94,6 @@ onNode('before single pods go they are asked to shut down', () => {
       await expectGoodbyes(scene, before);
       await expectNobodyAsked(scene, after);
     },
-    180_000,
+    STORY_TIMEOUT_MS,
   );
 });

@@ -48,6 +48,9 @@ export interface Scene extends TestNamespace {
   end(): Promise<void>;
 }
 
+/** The first stories of a run wait for the installation, too. */
+export const STORY_TIMEOUT_MS = 300_000;
+
 export interface Stage {
   scene(name: string): Promise<Scene>;
 }
