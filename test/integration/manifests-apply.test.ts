@@ -126,6 +126,7 @@ describe('kubectl apply -k manifests', () => {
     expect(policies.map(({ metadata: { name } }) => name).sort()).toEqual([
       'krake-hooks-gate-status',
       'krake-hooks-injected',
+      'krake-hooks-own-jobs',
       'krake-hooks-own-roles',
       'krake-hooks-own-secrets',
       'krake-hooks-own-workloads',

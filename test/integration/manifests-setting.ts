@@ -4,7 +4,7 @@ import { waitFor } from '../cluster/wait-for.ts';
 
 export const MANIFESTS = join(import.meta.dirname, '..', '..', 'manifests');
 export const NAMESPACE = 'krake-system';
-export const PARTS = ['admission', 'gate', 'callbacks', 'controller'] as const;
+export const PARTS = ['admission', 'gate', 'callbacks', 'controller', 'jobs'] as const;
 export const ENABLED = { 'hooks.krake.dev/enabled': 'true' } as const;
 
 export const serviceAccount = (part: string): string =>
