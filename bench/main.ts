@@ -5,12 +5,14 @@ import { benchCallbacks } from './callbacks.ts';
 import { benchController } from './controller.ts';
 import { benchPods } from './pods.ts';
 import { printVerdicts, type Verdict } from './report.ts';
+import { benchShutdown } from './shutdown.ts';
 
 const PARTS: Readonly<Record<string, (quick: boolean) => Promise<Verdict[]>>> = {
   admission: benchAdmission,
   pods: benchPods,
   callbacks: benchCallbacks,
   controller: benchController,
+  shutdown: benchShutdown,
 };
 
 const words = process.argv.slice(2);

@@ -1,0 +1,28 @@
+import { getFromApi, type ApiEndpoint } from '../test/cluster/api-request.ts';
+
+/** How many requests the API server has answered so far, by verb and resource; watches and leases left out. */
+export type RequestCounts = ReadonlyMap<string, number>;
+
+const LINE = /^apiserver_request_total\{(.*)\} (\S+)$/;
+
+export async function countRequests(endpoint: ApiEndpoint): Promise<RequestCounts> {
+  const { status, body } = await getFromApi(endpoint, '/metrics', 60_000);
+  if (status !== 200) throw new Error(`the API server answered its metrics with ${status}`);
+  const counts = new Map<string, number>();
+  for (const line of body.split('\n')) {
+    const [, labels = '', value] = LINE.exec(line) ?? [];
+    if (value === undefined) continue;
+    const label = (name: string) => new RegExp(`(?:^|,)${name}="([^"]*)"`).exec(labels)?.[1] ?? '';
+    const resource = [label('resource'), label('subresource')].filter((part) => part !== '').join('/');
+    if (label('verb') === 'WATCH' || resource === 'leases' || resource === '') continue;
+    const key = `${label('verb')} ${resource}`;
+    counts.set(key, (counts.get(key) ?? 0) + Number(value));
+  }
+  return counts;
+}
+
+/** What has come in between, the most first. */
+export function since(before: RequestCounts, after: RequestCounts): RequestCounts {
+  const grown = [...after].map(([key, count]) => [key, count - (before.get(key) ?? 0)] as const);
+  return new Map(grown.filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a));
+}
