@@ -1,7 +1,7 @@
 import { isFreeToGo, isHolding } from '../applications/index.ts';
 import type { ShutdownCause } from '../contract/index.ts';
 import type { Cause } from './cause-of.ts';
-import type { GateApplication } from './gate-application.ts';
+import { isAbout, type GateApplication } from './gate-application.ts';
 import type { PodFacts } from './pod-facts.ts';
 
 /** Why a pod may go. The same code stands in the log, the metric and the audit annotation. */
@@ -80,7 +80,5 @@ function checkApplication(asked: Asked, application: GateApplication | undefined
  * ever know whether the goodbye was complete.
  */
 function isBeingAsked({ conversations }: GateApplication, podUid: string): boolean {
-  return conversations.some(
-    (conversation) => isHolding(conversation) && conversation.pods.some((pod) => pod.uid === podUid),
-  );
+  return conversations.some((conversation) => isHolding(conversation) && isAbout(conversation, podUid));
 }

@@ -24,7 +24,15 @@ export function gateApplicationOf({ metadata, spec, status }: Application): Gate
   };
 }
 
-/** The same for keeping: refers to nothing of the Application, and has no more than is looked at. */
+/** Whether the pod is one of those that go when the conversation has ended well; of the whole application also pods that came later. */
+export function isAbout(
+  { scope, pods }: Pick<ConversationProgress, 'scope' | 'pods'>,
+  podUid: string,
+): boolean {
+  return scope === 'application' || pods.some(({ uid }) => uid === podUid);
+}
+
+/** As {@link gateApplicationOf}, for keeping: refers to nothing of the Application, and has no more than is looked at. */
 export function projectGateApplication(application: Application): GateApplication {
   const { conversations, causes, ...others } = gateApplicationOf(application);
   if (conversations.length === 0) return { ...others, causes: [...causes], conversations: NO_CONVERSATIONS };

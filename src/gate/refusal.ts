@@ -1,5 +1,6 @@
 import { isHolding, type Application, type Conversation } from '../applications/index.ts';
 import { ANNOTATION_REQUEST, DEFAULT_SHUTDOWN, type ShutdownCause } from '../contract/index.ts';
+import { isAbout } from './gate-application.ts';
 import { cancelledFor } from './going-patch.ts';
 import type { HoldReason } from './hold-pods.ts';
 
@@ -20,7 +21,7 @@ export function explainHold(held: HeldPod): string {
   if (reason === 'cancelled') return explainCancelled(held);
   const isDryRun = reason === 'dry-run';
   const open = (application.status?.shutdown?.conversations ?? []).filter(isHolding);
-  const about = open.find(({ pods }) => pods.some(({ uid }) => uid === podUid));
+  const about = open.find((conversation) => isAbout(conversation, podUid));
   return [
     `pod ${podName} ${isDryRun ? 'would be' : 'is'} kept until the application ${name} has saved its state`,
     about === undefined ? whatComes(application, open[0], isDryRun) : whatIsAwaited(about),

@@ -129,6 +129,8 @@ describe('decideGate', () => {
     const about = (uid: string) => application({ conversations: [conversation([uid])] });
     expect(decide(asked({}, 'scale-down'), about('uid-a'))).toEqual(holds('scale-down'));
     expect(decide(asked({}, 'scale-down'), about('uid-b'))).toEqual(passes('cause-not-chosen'));
+    const all = application({ conversations: [conversation(['uid-b'], { scope: 'application' })] });
+    expect(decide(asked({}, 'scale-down'), all)).toEqual(holds('scale-down'));
   });
 });
 

@@ -38,6 +38,11 @@ describe('what a person reads', () => {
       `pod web-0 is kept until the application web has saved its state. It is asked once the goodbye that is awaited until 2030-01-01T00:01:00Z has come; it has 60 seconds to confirm. The pod is removed by itself then; nothing needs to be done. ${OUT}`,
     ],
     [
+      'of a pod that came while the whole application was asked',
+      { application: application({ conversations: [conversation(['uid-b'], { scope: 'application' })] }) },
+      `pod web-0 is kept until the application web has saved its state. It was asked to shut down; its confirmation is awaited until 2030-01-01T00:01:00Z. The pod is removed by itself then; nothing needs to be done. ${OUT}`,
+    ],
+    [
       'while another pod is asked by itself',
       { application: application({ conversations: [conversation(['uid-b'], { form: 'pod' })] }) },
       `pod web-0 is kept until the application web has saved its state. It is asked to shut down now; it has 60 seconds to confirm. The pod is removed by itself then; nothing needs to be done. ${OUT}`,
