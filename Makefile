@@ -15,11 +15,13 @@ node_modules/.installed: package.json package-lock.json
 .PHONY: setup
 setup: node_modules/.installed ## install the npm packages, the pinned Node among them
 
-.PHONY: demo demo-shutdown
+.PHONY: demo demo-shutdown demo-jobs
 demo: setup ## all set-up, then the whole story on a real Kubernetes, step by step
 	@node test/demo/demo.ts
 demo-shutdown: setup ## the same for a stateful application: however it is removed, its state is saved first
 	@node test/demo/demo-shutdown.ts
+demo-jobs: setup ## the ends of Jobs reach a receiver, signed, once, also when it is down and our leader is killed
+	@node test/demo/demo-jobs.ts
 
 .PHONY: test
 test: setup ## every suite: lint, types, unit, integration, end to end, leaks
