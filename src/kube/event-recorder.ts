@@ -3,6 +3,7 @@ import type { Logger } from '../observability/index.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { RecordedEvent } from './recorded-event.ts';
 import { createEventFilter } from './event-filter.ts';
+import { createFifo } from './fifo.ts';
 import type { KubeClient } from './kube-client.ts';
 import { microTime } from './micro-time.ts';
 
@@ -19,7 +20,7 @@ export interface EventRecorderOptions {
 export interface EventRecorder {
   /** Best effort: returns at once and never throws. The same event of the same object within 5 minutes is recorded once. */
   record(event: RecordedEvent): void;
-  /** Resolves when what was recorded so far is sent or given up; for an orderly end. */
+  /** Resolves when what was recorded so far is sent or given up, at the latest after some seconds; for an orderly end. */
   flush(): Promise<void>;
 }
 
@@ -27,51 +28,76 @@ const EVENTS = { apiVersion: 'events.k8s.io/v1', plural: 'events' } as const;
 /** The API server's limit of `note`. */
 const MAX_NOTE_BYTES = 1_024;
 const MAX_NAME_LENGTH = 253;
-/** More than this many at once means that the API server does not keep up; what comes then is dropped. */
-const MAX_UNDER_WAY = 100;
+/** So few at once, so that a burst of Events does not stand in the way of what they tell about. */
+const SENT_AT_ONCE = 4;
+/** When so many wait, the API server does not keep up at all; what comes then is dropped. */
+const MAX_WAITING = 5_000;
 const REQUEST_TIMEOUT_MS = 5_000;
+/** A process that ends does not wait longer. */
+const FLUSH_MS = 5_000;
 
 /** Writes events.k8s.io/v1 Events, which `kubectl describe` shows under the object: see EventRecorder for what it promises. */
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
   const { client, logger, clock = systemClock } = options;
   const filter = createEventFilter();
-  const underWay = new Set<Promise<void>>();
+  const waiting = createFifo<WaitingEvent>();
+  const senders = new Set<Promise<void>>();
+  let sending = 0;
   let sequence = 0;
 
-  const send = async (event: RecordedEvent): Promise<void> => {
-    const { regarding, reason } = event;
-    const namespace = regarding.namespace ?? 'default';
+  const send = async ({ event, namespace, body }: WaitingEvent): Promise<void> => {
     try {
+      await client.create(EVENTS, namespace, body, { timeoutMs: REQUEST_TIMEOUT_MS });
+    } catch (error) {
+      logger.debug('an Event could not be written', {
+        regarding: `${event.regarding.kind} ${namespace}/${event.regarding.name}`,
+        reason: event.reason,
+        error: error instanceof Error ? error.message : String(error),
+      });
+    }
+  };
+
+  const sendAll = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await send(next);
+    // In the same turn in which nothing was left, so that what comes next finds it gone.
+    sending -= 1;
+  };
+
+  return {
+    record: (event) => {
+      if (!filter.admits(event, clock.monotonic())) return;
+      if (waiting.length >= MAX_WAITING) {
+        logger.warn('too many Events at once, one is dropped', { reason: event.reason });
+        return;
+      }
+      // Its time is now, however long it waits.
       const body = buildEvent(event, {
         component: options.component,
         instance: options.instance,
         now: clock.now(),
         sequence: sequence++,
       });
-      await client.create(EVENTS, namespace, body, { timeoutMs: REQUEST_TIMEOUT_MS });
-    } catch (error) {
-      logger.debug('an Event could not be written', {
-        regarding: `${regarding.kind} ${namespace}/${regarding.name}`,
-        reason,
-        error: error instanceof Error ? error.message : String(error),
-      });
-    }
-  };
-
-  return {
-    record: (event) => {
-      if (!filter.admits(event, clock.monotonic())) return;
-      if (underWay.size >= MAX_UNDER_WAY) {
-        logger.warn('too many Events at once, one is dropped', { reason: event.reason });
-        return;
-      }
-      const sent = send(event).finally(() => underWay.delete(sent));
-      underWay.add(sent);
+      waiting.push({ event, namespace: event.regarding.namespace ?? 'default', body });
+      if (sending >= SENT_AT_ONCE) return;
+      sending += 1;
+      const sender = sendAll().finally(() => senders.delete(sender));
+      senders.add(sender);
     },
     flush: async () => {
-      await Promise.all(underWay);
+      let cancel = (): void => undefined;
+      const late = new Promise<void>((resolve) => {
+        cancel = clock.after(FLUSH_MS, resolve);
+      });
+      await Promise.race([Promise.all(senders), late]);
+      cancel();
     },
   };
+}
+
+interface WaitingEvent {
+  readonly event: RecordedEvent;
+  readonly namespace: string;
+  readonly body: object;
 }
 
 interface Reporter {
