@@ -79,7 +79,7 @@ async function findTarget(
   const service = await client.get<ServiceObject>(ref, { signal });
   if (service !== undefined && service.metadata.deletionTimestamp === undefined)
     return serviceTarget(wanted, namespace, service);
-  const pods = await listPods(client, namespace, name, false, signal);
+  const pods = await listPods(client, namespace, name, undefined, signal);
   return formerTarget(wanted, namespace, app.status?.shutdown?.target, pods);
 }
 

@@ -72,18 +72,23 @@ function ownerOf({ metadata }: PodObject): PodOwner | undefined {
   return isCounting && name !== undefined && uid !== undefined ? { kind, name, uid } : undefined;
 }
 
-/** Pods that carry the application's label. */
+/**
+ * Pods that carry the application's label.
+ *
+ * @param tops UIDs of workloads that are known to be at the top of their pods' owners, so that they need not be read again; undefined: the roots
+ * are not looked up
+ */
 export async function listPods(
   client: Pick<KubeClient, 'get'> & Pick<WatchClient, 'list'>,
   namespace: string,
   application: string,
-  withRoots: boolean,
+  tops: readonly string[] | undefined,
   signal: AbortSignal,
 ): Promise<LivePod[]> {
   const labelSelector = `${LABEL_APPLICATION}=${application}`;
   const { items } = await client.list<PodObject>(WORKLOAD_KINDS.Pod, namespace, { labelSelector, signal });
-  if (!withRoots) return items.map((object) => describePod(object));
-  const roots = new Map<string, Promise<string>>();
+  if (tops === undefined) return items.map((object) => describePod(object));
+  const roots = new Map(tops.map((uid) => [uid, Promise.resolve(uid)] as const));
   return Promise.all(
     items.map(async (object) => describePod(object, await rootOf(client, namespace, object, roots, signal))),
   );

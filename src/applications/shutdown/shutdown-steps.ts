@@ -39,7 +39,8 @@ async function observePods(view: ApplicationView, deps: StepDeps, signal: AbortS
   if (view.live === undefined) return { then: 'plan', view };
   const withRoots =
     view.namespaceState !== 'terminating' && view.live.workloads.some(({ deleting }) => deleting);
-  const pods = await listPods(deps.client, view.namespace, view.name, withRoots, signal);
+  const tops = view.live.workloads.filter(({ isPart }) => !isPart).map(({ ref }) => ref.uid);
+  const pods = await listPods(deps.client, view.namespace, view.name, withRoots ? tops : undefined, signal);
   const { shutdown } = view.application?.status ?? {};
   const desired = await readDesired(deps.client, view.namespace, shutdown, pods, signal);
   return { then: 'plan', view: { ...view, live: { ...view.live, pods, desired } } };
