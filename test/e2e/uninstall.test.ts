@@ -13,7 +13,8 @@ import { onNode } from './on-node.ts';
 import { createStage, type Scene } from './shutdown-scene.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const STORY_MS = 300_000;
+/** Two installations, of which each builds an image. */
+const STORY_MS = 600_000;
 
 /** `krake-hooks …` with the cluster's kubeconfig; what it wrote. @throws Error with that when it fails */
 function runCommand(cluster: Cluster, ...args: readonly string[]): Promise<string> {

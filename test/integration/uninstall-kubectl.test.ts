@@ -53,7 +53,10 @@ async function makeLiveApplications(namespace: string, count: number): Promise<v
   }
   await waitFor(
     'the controller to hold them',
-    async () => ((await setting.held()).length >= 3 * count ? true : undefined),
+    async () => {
+      const held = await setting.held();
+      return held.filter((object) => object.includes(` ${namespace}/`)).length === 3 * count || undefined;
+    },
     { timeoutMs: 60_000 },
   );
 }
@@ -94,17 +97,25 @@ describe('kubectl delete -k with a live service', () => {
     await setting.controlPlane.kubectl(['delete', 'namespace', namespace, '--timeout=60s']);
   });
 
-  it('leaves nothing when SIGTERM comes before anybody has noticed', async () => {
+  it('is ended by a container that is restarted when everything is being deleted already', async () => {
     await setting.apply();
-    await setting.namespace('early');
+    await setting.namespace('late');
+    const { kubeconfig } = await clientOfServiceAccount(setting.controlPlane, 'krake-system', ACCOUNT);
     const services = await startControllers(1);
-    await makeLiveApplications('early', 5);
+    await makeLiveApplications('late', 5);
+    for (const service of services) await service.end('SIGKILL');
+    const deletion = deleteManifests();
+    await waitFor(
+      'the namespace to be terminating',
+      async () => (await setting.admin.get(KRAKE_SYSTEM))?.metadata.deletionTimestamp,
+    );
 
-    const ended = services[0]?.end();
-    await deleteManifests();
+    const late = await startService(setting.controlPlane, { parts: ['controller'], kubeconfig });
 
-    expect(await ended).toBe(0);
-    await expectNothingLeft('early');
+    await deletion;
+    await waitFor('it to have ended by itself', () => late.process.exitCode ?? undefined);
+    expect(late.process.exitCode).toBe(0);
+    await expectNothingLeft('late');
   });
 
   it('waits when the service is dead, and uninstall ends it', async () => {
