@@ -3,17 +3,10 @@ import { expectGoodbyes } from './goodbye.ts';
 import { waitForRollout } from './installation.ts';
 import { nodePod } from './node-pod.ts';
 import { onNode } from './on-node.ts';
-import { createStage, STORY_TIMEOUT_MS, type Scene } from './shutdown-scene.ts';
+import { createStage, deadlinesOf, STORY_TIMEOUT_MS } from './shutdown-scene.ts';
 
 onNode('our own processes are replaced while an application shuts down', () => {
   const stage = createStage();
-
-  const deadlines = (scene: Scene): ReadonlySet<string> =>
-    new Set(
-      scene.applications.flatMap(
-        ({ object }) => object.status?.shutdown?.conversations.map(({ deadline }) => deadline) ?? [],
-      ),
-    );
 
   it(
     'another controller goes on with the conversation: same deadline, asked again openly, gone once it is confirmed',
@@ -33,7 +26,7 @@ onNode('our own processes are replaced while an application shuts down', () => {
       await scene.cluster.kubectl(['-n', 'krake-system', ...restart]);
       for (const part of ['controller', 'gate'] as const) await waitForRollout(scene.cluster, part);
       await scene.untilGone(pods, 60_000);
-      expect(deadlines(scene).size).toBe(1);
+      expect(deadlinesOf(scene).size).toBe(1);
       expect(scene.applications.every(({ object }) => object.metadata.uid === metadata.uid)).toBe(true);
       const journal = await scene.journal();
       const asked = journal.filter(({ event }) => event === 'asked').map(({ body = '' }) => body);

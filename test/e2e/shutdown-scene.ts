@@ -147,6 +147,14 @@ async function openScene(cluster: Cluster, store: StateStore, name: string): Pro
   return scene;
 }
 
+/** All deadlines that the scene's conversations ever had. */
+export function deadlinesOf(scene: Scene): ReadonlySet<string> {
+  const conversations = scene.applications.flatMap(
+    ({ object }) => object.status?.shutdown?.conversations ?? [],
+  );
+  return new Set(conversations.map(({ deadline }) => deadline));
+}
+
 /** Nobody is there to decide about what was given up: it must not hold a namespace that is to go. */
 async function decide(cluster: Cluster, namespace: string): Promise<void> {
   const annotate = (...args: readonly string[]): Promise<unknown> =>
