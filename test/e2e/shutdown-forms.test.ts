@@ -131,7 +131,13 @@ onNode('applications of all kinds say goodbye', () => {
         expect(Date.now() - began).toBeLessThan(20_000);
         const journal = await scene.journal();
         expect(journal.filter(({ event }) => event === 'asked')).toHaveLength(3);
-        expect(journal.filter(({ event }) => event === 'confirmed')).toHaveLength(needed);
+        const { status } = await scene.untilApplication('statefulset-counter', 'confirmed', (application) => {
+          return application.status?.shutdown?.conversations.at(-1)?.outcome === 'confirmed';
+        });
+        const confirmed = status?.shutdown?.conversations
+          .at(-1)
+          ?.pods.filter((pod) => pod.confirmation !== undefined);
+        expect(confirmed).toHaveLength(needed);
       },
       STORY_TIMEOUT_MS,
     );
