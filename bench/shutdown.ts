@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { countRequests, since } from './api-requests.ts';
+import { measureGate } from './gate.ts';
 import { percentile, printTable, type Verdict } from './report.ts';
 import { startCrowd, type Crowd } from './shutdown-crowd.ts';
 
