@@ -79,9 +79,12 @@ onNode('uninstalling, with applications that run', () => {
     async () => {
       const begun = await begin('off-kubectl');
       const startedAt = Date.now();
-      await begun.scene.cluster.kubectl(['delete', '-k', join(root, TEST_OVERLAY), '--timeout=120s'], {
-        timeoutMs: 130_000,
-      });
+      await begun.scene.cluster.kubectl(
+        ['delete', '-k', join(root, TEST_OVERLAY), '--ignore-not-found', '--timeout=120s'],
+        {
+          timeoutMs: 130_000,
+        },
+      );
       process.stderr.write(`kubectl delete -k: ${Date.now() - startedAt} ms\n`);
       await expectNothingLeft(begun);
     },

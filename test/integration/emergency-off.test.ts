@@ -165,9 +165,12 @@ describe('emergency-off', () => {
   it('ends a deletion of the manifests that waits for the dead service', async () => {
     await setting.apply();
     await setting.holdWorkload('contested', 'StatefulSet', 'waits');
-    const deletion = setting.controlPlane.kubectl(['delete', '-k', MANIFESTS, '--timeout=100s'], {
-      timeoutMs: 110_000,
-    });
+    const deletion = setting.controlPlane.kubectl(
+      ['delete', '-k', MANIFESTS, '--ignore-not-found', '--timeout=100s'],
+      {
+        timeoutMs: 110_000,
+      },
+    );
     await waitFor('the namespace to be terminating', async () => {
       const found = await setting.admin.get({
         resource: { apiVersion: 'v1', plural: 'namespaces' },

@@ -72,7 +72,9 @@ async function terminateWithTheNamespace(services: readonly ServiceProcess[]): P
 }
 
 const deleteManifests = () =>
-  setting.controlPlane.kubectl(['delete', '-k', MANIFESTS, '--timeout=90s'], { timeoutMs: 100_000 });
+  setting.controlPlane.kubectl(['delete', '-k', MANIFESTS, '--ignore-not-found', '--timeout=90s'], {
+    timeoutMs: 100_000,
+  });
 
 async function expectNothingLeft(namespace: string): Promise<void> {
   expect(await setting.held()).toEqual([]);

@@ -134,9 +134,12 @@ describe('krake-hooks uninstall', () => {
   it('ends a deletion of the manifests that waits for the dead service', async () => {
     await setting.apply();
     await setting.holdWorkload('killed', 'Deployment', 'waits');
-    const deletion = setting.controlPlane.kubectl(['delete', '-k', MANIFESTS, '--timeout=100s'], {
-      timeoutMs: 110_000,
-    });
+    const deletion = setting.controlPlane.kubectl(
+      ['delete', '-k', MANIFESTS, '--ignore-not-found', '--timeout=100s'],
+      {
+        timeoutMs: 110_000,
+      },
+    );
     await waitFor('the namespace to be terminating', async () => {
       const ref = { resource: { apiVersion: 'v1', plural: 'namespaces' }, name: 'krake-system' };
       return (await setting.admin.get(ref))?.metadata.deletionTimestamp;
