@@ -82,7 +82,8 @@ export async function startFakeApplications(options: FakeApplicationsOptions): P
   /** Until it has been heard, as an application does that is serious about it. */
   async function goodbye(address: string, call: CallBody, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const status = await put(address, call.namespace, call.application, call.confirm);
+      // Where its token cannot be read just now, it has not said anything.
+      const status = await put(address, call.namespace, call.application, call.confirm).catch(() => 0);
       if (status !== 0 && status < 500 && status !== 429) return;
       await pause(AGAIN_MS, signal);
     }

@@ -42,7 +42,7 @@ async function insist(what: string, attempt: () => Promise<{ code: number; stder
     what,
     async () => {
       const { code, stderr } = await attempt();
-      return code === 0 || /goodbye|NotFound/i.test(stderr) ? true : undefined;
+      return code === 0 || /TooManyRequests|Conflict|goodbye|NotFound/i.test(stderr) ? true : undefined;
     },
     SOON,
   );
