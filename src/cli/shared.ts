@@ -43,6 +43,7 @@ export function createShared(config: Config, logger: Logger, metrics: Metrics): 
     ...(config.kubeContext !== undefined && { context: config.kubeContext }),
     ...(apiServer !== undefined && { inClusterUrl: apiServer }),
     ...(part === 'controller' && { requestsPerSecond: config.controller.requestsPerSecond }),
+    ...(part === 'jobs' && { requestsPerSecond: config.jobs.requestsPerSecond }),
   });
   const events = createEventRecorder({ client, component, instance: hostname(), logger });
   return {

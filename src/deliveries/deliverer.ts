@@ -1,4 +1,4 @@
-import { isNotFound, systemClock, type KubeClient } from '../kube/index.ts';
+import { createWorkQueue, isNotFound, pause, systemClock, type KubeClient } from '../kube/index.ts';
 import {
   ANNOTATION_REDELIVER,
   WEBHOOK_DELIVERIES,
@@ -80,6 +80,12 @@ interface Entry {
 const STOP_GRACE_MS = 3_000;
 /** The API server is away. */
 const TROUBLE_BACKOFF = { baseMs: 200, capMs: 5_000 };
+/** Outcomes that are written at the same time. */
+const WRITERS = 16;
+const WRITE_RETRY = { backoffBaseMs: 100, backoffMaxMs: 5_000 };
+/** Who stops in good order lets what has been sent be written, so that it is not sent again. */
+const FLUSH_MS = 3_000;
+const FLUSH_POLL_MS = 20;
 /** Says nothing of the endpoint. */
 const DONE: Processed = { health: 'neutral' };
 
@@ -88,6 +94,15 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
   const entries = new Map<string, Entry>();
   let queues: EndpointQueues | undefined;
   const attemptDeps: AttemptDeps = { caller: deps.caller, keys: deps.keys, now };
+  // Beside the places of the endpoints: an API server that is slow must not make receivers look slow.
+  const outcomes = createWorkQueue<string>({
+    name: 'delivery-outcomes',
+    process: writeOutcome,
+    workers: WRITERS,
+    logger,
+    stopDeadlineMs: FLUSH_MS,
+    ...WRITE_RETRY,
+  });
 
   async function process(key: string, signal: AbortSignal): Promise<Processed> {
     const entry = entries.get(key);
@@ -98,15 +113,12 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
       return processed;
     } catch (error) {
       // The next leader, or the next start, takes up what was interrupted.
-      return signal.aborted ? DONE : afterTrouble(entry, 'neutral', error);
+      return signal.aborted ? DONE : afterTrouble(entry, error);
     }
   }
 
   async function processEntry(entry: Entry, signal: AbortSignal): Promise<Processed> {
-    // An outcome that could not be written is written now; the call is not repeated for it.
-    if (entry.status !== entry.written) await write(entry);
     beginRoundIfAsked(entry);
-    if (entry.status !== entry.written) await write(entry);
     if (!isPending(entry)) return DONE;
     const waitMs = dueInMs(entry);
     if (waitMs > 0) return { health: 'neutral', againInMs: waitMs };
@@ -130,17 +142,13 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     const known = { metadata: delivery.metadata, status: entry.status };
     entry.status = afterAttempt(known, webhook.spec, outcome, facts, options);
     tell(entry, webhook, outcome, facts.now - startedAt);
+    outcomes.add(keyOf(delivery));
     const health = healthOf(outcome);
-    try {
-      await write(entry);
-    } catch (error) {
-      return afterTrouble(entry, health, error);
-    }
     return isPending(entry) ? { health, againInMs: Math.max(1, dueInMs(entry)) } : { health };
   }
 
-  /** The API server could not be asked or told. What the attempt, if there was one, says of the endpoint counts all the same. */
-  function afterTrouble(entry: Entry, health: EndpointHealth, error: unknown): Processed {
+  /** The API server could not be asked for the key. */
+  function afterTrouble(entry: Entry, error: unknown): Processed {
     entry.troubles += 1;
     const againInMs = 100 + backoffMs(entry.troubles, TROUBLE_BACKOFF, deps.random());
     const { namespace, name } = entry.delivery.metadata;
@@ -150,7 +158,7 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
       againInMs,
       error: error instanceof Error ? error.message : String(error),
     });
-    return { health, againInMs };
+    return { health: 'neutral', againInMs };
   }
 
   function tell({ delivery, status }: Entry, webhook: Webhook, outcome: AttemptResult, tookMs: number): void {
@@ -184,21 +192,23 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     deps.events.ended(delivery, status, webhook);
   }
 
-  async function end(
+  function end(
     entry: Entry,
     how: { readonly phase: 'DeadLetter' | 'Cancelled'; readonly reason: string },
     webhook?: Webhook,
-  ): Promise<Processed> {
+  ): Processed {
     entry.status = withoutAttempt(entry.status, how, now());
     const { namespace, name } = entry.delivery.metadata;
     logger.info('a delivery ends without being sent', { namespace, delivery: name, ...how });
     ended(entry.delivery, entry.status, webhook);
-    await write(entry);
+    outcomes.add(keyOf(entry.delivery));
     return DONE;
   }
 
-  /** Throws when the API server cannot be reached: the queue then comes back, and only the write is repeated. */
-  async function write(entry: Entry): Promise<void> {
+  /** Throws when the API server cannot be reached: the queue then comes back. The call is not repeated for it. */
+  async function writeOutcome(key: string): Promise<undefined> {
+    const entry = entries.get(key);
+    if (entry === undefined || entry.status === entry.written) return;
     const { namespace, name, uid } = entry.delivery.metadata;
     const { status } = entry;
     const body = { metadata: { uid }, status: statusPatch(entry.written, status) };
@@ -207,7 +217,7 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
       await deps.client.patch(ref, { type: 'merge', body });
     } catch (error) {
       if (!isNotFound(error)) throw error;
-      entries.delete(`${namespace}/${name}`);
+      entries.delete(key);
     }
     entry.written = status;
   }
@@ -220,6 +230,7 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     const asked = entry.delivery.metadata.annotations?.[ANNOTATION_REDELIVER]?.slice(0, 64);
     if (asked === undefined || asked === entry.status.redelivered) return;
     entry.status = newRound(entry.status, asked, now());
+    outcomes.add(keyOf(entry.delivery));
   }
 
   function endpointOf({ metadata, spec }: WebhookDelivery): string {
@@ -247,12 +258,18 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
       queues = started;
       signal.addEventListener('abort', () => void started.stop(), { once: true });
       for (const [key, { delivery }] of entries) started.add(endpointOf(delivery), key);
-      return Promise.resolve();
+      return outcomes.start(signal);
     },
     async stop() {
       const stopped = queues;
       queues = undefined;
       await stopped?.stop(STOP_GRACE_MS);
+      const deadline = performance.now() + FLUSH_MS;
+      const never = new AbortController().signal;
+      while (outcomes.ready() && outcomes.depth() > 0 && performance.now() < deadline) {
+        await pause(systemClock, FLUSH_POLL_MS, never);
+      }
+      await outcomes.stop();
       await deps.endpoints.flush();
     },
     ready: () => queues !== undefined,
@@ -284,6 +301,10 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     },
     pending: () => entries.size,
   };
+}
+
+function keyOf({ metadata }: WebhookDelivery): string {
+  return `${metadata.namespace}/${metadata.name}`;
 }
 
 function isPending({ status }: Entry): boolean {

@@ -49,6 +49,8 @@ export interface JobController {
 
 /** A status that only says what everybody can see is written after this, if it still holds: most Jobs' ends need one write then. */
 const LAZY_STATUS_MS = 1_000;
+/** Timers may come a little early; who then asks again at once asks many times. */
+const TIMER_SLACK_MS = 20;
 const DISCONNECTED_RETRY_MS = 1_000;
 
 interface Happening {
@@ -194,14 +196,16 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
       await Promise.all(plan.wanted.map((wanted) => ensureWanted(namespace, wanted)));
       return processWatcher(key);
     }
-    const inMs = plan.lookAgainAt === undefined ? undefined : Math.max(1, plan.lookAgainAt - now());
+    const inMs =
+      plan.lookAgainAt === undefined ? undefined : Math.max(1, plan.lookAgainAt - now() + TIMER_SLACK_MS);
     const lookAgain: ProcessResult = inMs === undefined ? {} : { requeueAfterMs: inMs };
     if (!plan.changed) return lookAgain;
     if (plan.canWait) {
       const since = lazySince.get(key) ?? now();
       lazySince.set(key, since);
       const waitMs = since + LAZY_STATUS_MS - now();
-      if (waitMs > 0) return { requeueAfterMs: Math.min(waitMs, inMs ?? waitMs) };
+      if (waitMs > 0)
+        return { requeueAfterMs: Math.min(waitMs + TIMER_SLACK_MS, inMs ?? Number.POSITIVE_INFINITY) };
     } else if (!caches.connected()) {
       // What is not seen may have happened: nothing final is decided upon an old picture.
       return { requeueAfterMs: DISCONNECTED_RETRY_MS };
