@@ -1,0 +1,229 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { JOB_DONE_WATCHERS } from '../src/jobs/index.ts';
+import {
+  eventually,
+  NAMESPACE,
+  startJobsSetting,
+  type JobsReplica,
+  type JobsSetting,
+} from '../test/integration/jobs-setting.ts';
+import { startReceiver, type Receiver } from '../test/integration/jobs-receiver.ts';
+import { inParallel } from './many-deployments.ts';
+import { percentile, printTable, type Verdict } from './report.ts';
+
+/** What a deployment has, but for loopback. */
+const SETTINGS = { 'jobs.leaseDuration': '15s', 'jobs.renewDeadline': '10s', 'jobs.retryPeriod': '2s' };
+
+/** Job-done webhooks on a real API server: from a Job's end to the receiver, many at once, REST, memory. */
+export async function benchJobWebhooks(quick: boolean): Promise<Verdict[]> {
+  const setting = await startJobsSetting();
+  const receiver = await startReceiver();
+  try {
+    await setting.createWebhook('ours', { url: `${receiver.url}/ours` });
+    const verdicts = await latency(setting, receiver, quick ? 50 : 200);
+    verdicts.push(...(await atOnce(setting, receiver, quick ? 300 : 1_000)));
+    verdicts.push(...(await rest(setting, quick ? 300 : 1_000)));
+    verdicts.push(...(await memory(setting, quick ? 2_000 : 10_000)));
+    return verdicts;
+  } finally {
+    await setting.stop();
+    await receiver.stop();
+  }
+}
+
+/** The same Jobs for ours and for the floor, one after the other. */
+async function latency(setting: JobsSetting, receiver: Receiver, count: number): Promise<Verdict[]> {
+  const replica = await setting.replica(SETTINGS);
+  const floor = await startFloor(setting, `${receiver.url}/floor`);
+  const sent = new Map<string, number>();
+  for (let n = 0; n < count; n += 1) {
+    const name = `latency-${n}`;
+    await setting.createJob(name, { annotations: { 'hooks.krake.dev/on-job-done': 'ours' } });
+    sent.set(name, performance.now());
+    await setting.finishJob(name);
+    await sleep(20);
+  }
+  const at = (path: string) => receiver.received.filter((request) => request.path === path);
+  await eventually('all of them', () => at('/ours').length >= count && at('/floor').length >= count);
+  floor.kill('SIGKILL');
+  await replica.stop();
+  const nameOf = (body: string): string => {
+    const event = JSON.parse(body) as { readonly name?: string; readonly data?: { readonly name: string } };
+    return event.name ?? event.data?.name ?? '';
+  };
+  const took = (path: string) =>
+    at(path).map((request) => request.at - (sent.get(nameOf(request.body)) ?? 0));
+  const rows = ['/floor', '/ours'].map((path) => {
+    const ms = took(path);
+    return { path, p50: percentile(ms, 50), p95: percentile(ms, 95), p99: percentile(ms, 99) };
+  });
+  printTable(
+    'Job webhooks: latency',
+    ['ms from the write of the end to the first byte', 'p50', 'p95', 'p99'],
+    rows.map(({ path, p50, p95, p99 }) => [
+      path === '/floor' ? 'bare watch and post' : 'krake-hooks, outbox first',
+      p50,
+      p95,
+      p99,
+    ]),
+  );
+  const [bare, ours] = rows;
+  return [
+    {
+      what: "Job's end to first byte, p50 against the bare script",
+      measured: (ours?.p50 ?? 0) / (bare?.p50 ?? 1),
+      target: 3,
+      better: 'lower',
+      unit: ' x',
+    },
+    {
+      what: "Job's end to first byte, p99",
+      measured: ours?.p99 ?? 0,
+      target: 60,
+      better: 'lower',
+      unit: ' ms',
+    },
+  ];
+}
+
+/** All Jobs have ended when we begin: nothing but us is what takes time. */
+async function atOnce(setting: JobsSetting, receiver: Receiver, count: number): Promise<Verdict[]> {
+  const names = Array.from({ length: count }, (_, n) => `burst-${n}`);
+  const annotations = { 'hooks.krake.dev/on-job-done': 'ours' };
+  await inParallel(count, 16, (n) =>
+    setting.createJob(names[n] ?? '', { annotations }).then(() => undefined),
+  );
+  await inParallel(count, 16, (n) => setting.finishJob(names[n] ?? ''));
+  const before = receiver.received.length;
+  const replica = await setting.replica(SETTINGS);
+  await eventually('all of them', () => receiver.received.length - before >= count, 120_000);
+  await sleep(1_000);
+  const burst = receiver.received.slice(before);
+  const perSecond = (count - 1) / (((burst.at(-1)?.at ?? 0) - (burst[0]?.at ?? 0)) / 1_000);
+  const ids = new Set(burst.map(({ id }) => id)).size;
+  await replica.stop();
+  printTable(
+    'Job webhooks: many at once',
+    ['Jobs that ended at once', 'deliveries/s', 'received', 'ids'],
+    [[count, perSecond, burst.length, ids]],
+  );
+  return [
+    {
+      what: `deliveries a second, ${count} Jobs at once`,
+      measured: perSecond,
+      target: 300,
+      better: 'higher',
+      unit: '/s',
+    },
+    {
+      what: 'of them lost or doubled',
+      measured: Math.abs(count - ids) + (burst.length - ids),
+      target: 0,
+      better: 'lower',
+      unit: '',
+    },
+  ];
+}
+
+/** POST /job-done-watchers beside a bare create of the same object, in turns. */
+async function rest(setting: JobsSetting, count: number): Promise<Verdict[]> {
+  const replica = await setting.replica(SETTINGS);
+  const rounds = 4;
+  const each = Math.ceil(count / rounds);
+  let [postMs, bareMs] = [0, 0];
+  for (let round = 0; round < rounds; round += 1) {
+    postMs += await timed(() => inParallel(each, 16, (n) => post(replica, `rest-${round}-${n}`)));
+    bareMs += await timed(() =>
+      inParallel(each, 16, async (n) => {
+        await setting.createWatcher(`bare-${round}-${n}`, `rest-${round}-${n}`, ['ours']);
+      }),
+    );
+  }
+  await replica.stop();
+  const total = rounds * each;
+  printTable(
+    'Job webhooks: REST',
+    ['requests a second', 'POST /job-done-watchers', 'bare create'],
+    [['', (total * 1_000) / postMs, (total * 1_000) / bareMs]],
+  );
+  return [
+    {
+      what: 'POST /job-done-watchers against a bare create',
+      measured: bareMs / postMs,
+      target: 0.6,
+      better: 'higher',
+      unit: ' x',
+    },
+  ];
+}
+
+async function post({ baseUrl }: JobsReplica, jobName: string): Promise<void> {
+  const response = await fetch(`${baseUrl}/job-done-watchers`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': jobName },
+    body: JSON.stringify({ jobName, jobDoneTriggerWebhooks: [{ webhookId: 'ours' }] }),
+  });
+  await response.arrayBuffer();
+  if (response.status !== 201) throw new Error(`answered ${response.status}`);
+}
+
+async function memory(setting: JobsSetting, count: number): Promise<Verdict[]> {
+  const { items } = await setting.admin.list(JOB_DONE_WATCHERS, NAMESPACE, { limit: 1 });
+  const empty = await setting.replica(SETTINGS);
+  const before = await memoryOf(empty);
+  await empty.stop();
+  await inParallel(count, 16, async (n) => {
+    await setting.createWatcher(`many-${n}`, `many-${n}`, ['ours']);
+  });
+  const replica = await setting.replica(SETTINGS);
+  const after = await memoryOf(replica);
+  await replica.stop();
+  const kbEach = ((after.heapMb - before.heapMb) * 1_024) / count;
+  printTable(
+    'Job webhooks: memory',
+    ['watchers', 'heap MB', 'resident MB'],
+    [
+      [items.length, before.heapMb, before.rssMb],
+      [`+${count}`, after.heapMb, after.rssMb],
+    ],
+  );
+  return [
+    {
+      what: `resident with ${count} watchers`,
+      measured: after.rssMb,
+      target: 384,
+      better: 'lower',
+      unit: ' MB',
+    },
+    { what: 'heap for each watcher', measured: kbEach, target: 4, better: 'lower', unit: ' KB' },
+  ];
+}
+
+async function memoryOf(replica: JobsReplica): Promise<{ readonly heapMb: number; readonly rssMb: number }> {
+  await sleep(3_000);
+  const text = await replica.metrics();
+  const value = (name: string) =>
+    Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1] ?? Number.NaN) / 1_048_576;
+  return { heapMb: value('nodejs_heap_size_used_bytes'), rssMb: value('process_resident_memory_bytes') };
+}
+
+async function startFloor(setting: JobsSetting, url: string): Promise<ChildProcess> {
+  const floor = spawn(
+    process.execPath,
+    [join(import.meta.dirname, 'job-floor.ts'), setting.controlPlane.kubeconfig, NAMESPACE, url],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  await once(floor.stdout, 'data');
+  return floor;
+}
+
+async function timed(run: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await run();
+  return performance.now() - startedAt;
+}
