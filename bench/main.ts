@@ -3,6 +3,7 @@
 import { benchAdmission } from './admission.ts';
 import { benchCallbacks } from './callbacks.ts';
 import { benchController } from './controller.ts';
+import { benchJobWebhooks } from './job-webhooks.ts';
 import { benchPods } from './pods.ts';
 import { printVerdicts, type Verdict } from './report.ts';
 import { benchShutdown } from './shutdown.ts';
@@ -12,6 +13,7 @@ const PARTS: Readonly<Record<string, (quick: boolean) => Promise<Verdict[]>>> = 
   pods: benchPods,
   callbacks: benchCallbacks,
   controller: benchController,
+  'job-webhooks': benchJobWebhooks,
   shutdown: benchShutdown,
 };
 
