@@ -17,7 +17,8 @@ import {
 const AT = '2026-11-21T07:55:00.000Z';
 const ok = { number: 5, at: AT, durationMs: 12, status: 200 };
 const bad = { number: 5, at: AT, durationMs: 9, status: 503 };
-const delivered = { phase: 'Delivered', deliveredAt: AT, finishedAt: AT, attempts: 5, log: [ok] } as const;
+type Status = NonNullable<WebhookDelivery['status']>;
+const delivered: Status = { phase: 'Delivered', deliveredAt: AT, finishedAt: AT, attempts: 5, log: [ok] };
 const run = ({ deps }: JobWebhookWorld, names: readonly string[] = ['jd-1'], waitMs = 5_000) =>
   redeliver(deps, { namespace: 'shop', names, waitMs });
 const namesWritten = ({ written }: JobWebhookWorld) =>
@@ -36,13 +37,13 @@ describe('redeliver', () => {
   it.each([
     {
       what: 'is refused again',
-      status: { phase: 'DeadLetter', reason: 'Refused', log: [{ ...bad, status: 401 }] } as const,
+      status: { phase: 'DeadLetter', reason: 'Refused', log: [{ ...bad, status: 401 }] } satisfies Status,
       code: 1,
       line: 'jd-1: DeadLetter: Refused: HTTP 401',
     },
     {
       what: 'goes on being tried',
-      status: { phase: 'Pending', roundAttempts: 1, nextAttemptAt: AT, log: [bad] } as const,
+      status: { phase: 'Pending', roundAttempts: 1, nextAttemptAt: AT, log: [bad] } satisfies Status,
       code: 1,
       line: `jd-1: failed: HTTP 503; the next attempt is at ${AT}`,
     },

@@ -38,7 +38,7 @@ describe('sendTestEvent', () => {
         roundAttempts: 1,
         nextAttemptAt: AT,
         log: [{ number: 1, at: AT, durationMs: 7, error: 'connect: refused' }],
-      } as const,
+      } satisfies NonNullable<WebhookDelivery['status']>,
       code: 1,
       says: 'failed: connect: refused',
     },
