@@ -11,7 +11,7 @@ const MAX_ANSWER_BYTES = 65_536;
  */
 export function createShutdownCaller(
   outbound: OutboundCaller,
-  { connectTimeout, answerTimeout }: Config['outbound'],
+  { connectTimeout, answerTimeout }: Pick<Config['outbound'], 'connectTimeout' | 'answerTimeout'>,
   now: () => number,
 ): ShutdownCaller {
   return async ({ url, connectTo, id, body, key, signal }) => {

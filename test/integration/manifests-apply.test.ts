@@ -20,6 +20,7 @@ import {
   NAMESPACE,
   PARTS,
   startWithManifests,
+  type Manifest,
   type ManifestsSetting,
 } from './manifests-setting.ts';
 
@@ -30,11 +31,6 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => setting.controlPlane.stop());
 
-interface Manifest {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-}
 interface Selector {
   readonly matchExpressions: readonly { key: string; operator: string; values: readonly string[] }[];
 }

@@ -15,6 +15,12 @@ export interface CreateOptions {
   readonly as?: string;
 }
 
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}
+
 /** A control plane with the manifests applied and no service running: nothing answers the webhooks. */
 export interface ManifestsSetting {
   readonly controlPlane: ControlPlane;

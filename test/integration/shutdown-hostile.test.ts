@@ -57,7 +57,7 @@ beforeAll(async () => {
   const client = setting.controllerClient();
   const logger = createRecordingLogger(outboundLines);
   const monotonic = () => performance.now();
-  const names = new Map(
+  const names = new Map<string, string>(
     hostile.all.flatMap(({ leadsTo }) =>
       leadsTo === undefined ? [] : [[`${leadsTo.service}.${NAMESPACE}.svc`, leadsTo.address] as const],
     ),

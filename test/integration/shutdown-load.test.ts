@@ -75,7 +75,7 @@ describe('200 applications that shut down at once, slow and fast ones', () => {
     expect(checkGoodbyeFirst(world, new Set())).toEqual([]);
     expect(checkConversationSteps(world)).toEqual([]);
     // The same by our own clock: whoever has gone had said goodbye before.
-    const goneAt = new Map(
+    const goneAt = new Map<string, number>(
       world.lives.flatMap(({ kind, name, deleted }) =>
         kind === 'Deployment' && deleted !== undefined ? [[`deployment-${name}`, deleted.atMs] as const] : [],
       ),

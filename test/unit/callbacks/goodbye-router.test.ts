@@ -81,7 +81,7 @@ describe('a goodbye', () => {
   it('of who is asked is never too many; of others it is', async () => {
     const limited = await startRouter(listeners, { ratePerApplicationPerSecond: 1, rateBurst: 1 });
     const statuses = async (count: number) => {
-      const answers = [];
+      const answers: number[] = [];
       for (let i = 0; i < count; i++) answers.push((await limited.put(shutdown, { token: TOKEN })).status);
       return [200, 429].map((status) => answers.filter((answer) => answer === status).length);
     };
