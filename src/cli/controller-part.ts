@@ -69,6 +69,7 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
     {
       client,
       logger: log,
+      leads: () => elector.isLeader(),
       // Whoever does not lead puts no finalizer on anything.
       onBegin: () => elector.stop(),
       onDone: () => process.kill(process.pid, 'SIGTERM'),

@@ -25,13 +25,11 @@ export interface ReleaseDeps extends InsistDeps {
 export interface ReleaseOptions {
   /**
    * `all`: by their label, which takes the right to list Secrets. `of-applications`: those of the Applications that have a finalizer; whose
-   * finalizer therefore goes after that of the Secret.
+   * finalizer therefore goes after that of the Secret. Where the Application is being deleted its Secret is deleted too: nobody else might do
+   * it, once the kind is gone.
    */
   readonly secrets: 'all' | 'of-applications';
-  /**
-   * `deleted`: only the Applications that are being deleted, and their Secrets are deleted with them: nobody else might, once the kind is gone.
-   * `all`: the others too; the Secrets are left to Kubernetes.
-   */
+  /** `deleted`: only those that are being deleted. */
   readonly applications: 'all' | 'deleted';
 }
 
@@ -85,7 +83,7 @@ export async function releaseEverything(deps: ReleaseDeps, options: ReleaseOptio
       if (secret === undefined) return true;
       const { metadata } = secret;
       if (isHeldByUs(metadata) && !(await release(SECRETS, secret))) return false;
-      if (options.applications === 'deleted' && deletionTimestamp !== undefined && isManaged(metadata))
+      if (options.secrets === 'of-applications' && deletionTimestamp !== undefined && isManaged(metadata))
         await insist(deps, () => deps.client.delete(ref, { uid: metadata.uid ?? '', ...requestOf(deps) }));
       return true;
     } catch (error) {

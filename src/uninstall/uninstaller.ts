@@ -20,6 +20,8 @@ export interface UninstallerDeps {
     'list' | 'watch' | 'get' | 'create' | 'patch' | 'delete' | 'patchTogether'
   >;
   readonly logger: Logger;
+  /** Whether this replica leads now: the others leave the work to it for a while. */
+  readonly leads: () => boolean;
   /**
    * Called once, when it begins: resolves when this process puts no finalizer on anything any more, nor ever will. Waited for, but not for
    * longer than some seconds.
@@ -55,11 +57,17 @@ const VALIDATING_WEBHOOK_CONFIGURATIONS = {
 } as const;
 
 const LONGEST_BEGIN_MS = 5_000;
+const HEAD_START_MS = 12_000;
 /** Other replicas see the same within a second; what their leader has put back until then is found afterwards. */
 const SETTLE_MS = 3_000;
 const BETWEEN_PASSES_MS = 500;
 /** So many passes in a row that have found nothing, and nothing being deleted, end it. */
 const IDLE_PASSES = 2;
+/**
+ * Kubernetes deletes the Applications one by one when their kind is deleted. With thousands of them there is no time to wait for that: the token
+ * is good for 60 s.
+ */
+const LONGEST_WAIT_FOR_DELETIONS_MS = 25_000;
 const FAILURE_PAUSE_MS = 1_000;
 const LAST_LOOK_MS = 3_000;
 /** Of many failures these are enough to see why. */
@@ -91,7 +99,10 @@ export function createUninstaller(deps: UninstallerDeps, options: UninstallerOpt
   async function carryOut(reason: string): Promise<void> {
     logger.info('we are being uninstalled: all finalizers are taken off', { reason });
     const startedAt = clock.monotonic();
+    const headStartMs = deps.leads() ? 0 : HEAD_START_MS;
     await stopWorking();
+    // Two that go through the same list would only get into each other's way. A leader that is done has taken our rights along.
+    await pause(clock, headStartMs, cut);
     while (!cut.aborted) {
       try {
         await removeGate();
@@ -143,21 +154,21 @@ export function createUninstaller(deps: UninstallerDeps, options: UninstallerOpt
 
   /** Resolves with the number of finalizers taken off, once all has been quiet. Rejects when our rights are gone or we are cut off. */
   async function releaseAll(startedAt: number): Promise<number> {
+    const elapsedMs = () => clock.monotonic() - startedAt;
     let total = 0;
-    for (let idle = 0; idle < IDLE_PASSES;) {
+    for (let idle = 0; idle < IDLE_PASSES && elapsedMs() < LONGEST_WAIT_FOR_DELETIONS_MS;) {
       const pass = await onePass('deleted');
       total += pass.total;
-      const isSettled = clock.monotonic() - startedAt >= SETTLE_MS;
       const isQuiet = pass.total === 0 && pass.beingDeleted === 0 && pass.failures.length === 0;
-      idle = isSettled && isQuiet ? idle + 1 : 0;
+      idle = isQuiet && elapsedMs() >= SETTLE_MS ? idle + 1 : 0;
       await pause(clock, pass.failures.length > 0 ? FAILURE_PAUSE_MS : BETWEEN_PASSES_MS, cut);
     }
     // Applications that nobody deletes stay; their finalizers do not.
     for (;;) {
       const pass = await onePass('all');
       total += pass.total;
-      if (pass.failures.length === 0) return total;
-      await pause(clock, FAILURE_PAUSE_MS, cut);
+      if (pass.total === 0 && pass.failures.length === 0) return total;
+      if (pass.failures.length > 0) await pause(clock, FAILURE_PAUSE_MS, cut);
     }
   }
 
