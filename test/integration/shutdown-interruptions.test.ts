@@ -87,22 +87,18 @@ async function atEachWrite(scenario: Scenario, mishap: Mishap): Promise<number> 
 }
 
 describe.each([
-  ['the whole application', 'background deletion of a Deployment'],
-  ['a pod', 'eviction of a pod'],
-])('%s', (_what, name) => {
+  ['the whole application', 'background deletion of a Deployment', 'after'],
+  ['a pod', 'eviction of a pod', 'before'],
+] as const)('%s', (_what, name, when) => {
   const scenario = (): Scenario => {
     const found = scenarios[name];
     if (found === undefined) throw new Error(`no scenario ${name}`);
     return found;
   };
 
-  it.each(['after', 'before'] as const)(
-    'the API server is killed %s each write',
-    async (when) => {
-      expect(await atEachWrite(scenario(), restarted(when))).toBeGreaterThan(3);
-    },
-    1_200_000,
-  );
+  it(`the API server is killed ${when} each write`, async () => {
+    expect(await atEachWrite(scenario(), restarted(when))).toBeGreaterThan(3);
+  }, 1_200_000);
 
   it('another leads, from each write on', async () => {
     expect(await atEachWrite({ ...scenario(), manners: SLOW }, deposed)).toBeGreaterThan(3);
