@@ -131,6 +131,7 @@ export const conversationSchema = z.object({
     .describe('The last deadline has passed and the failure policy is give-up: held until a person decides.'),
   outcome: z.enum(OUTCOMES).optional().describe('How it ended; absent: it goes on.'),
   endedAt: time.optional(),
+  doneAt: time.optional().describe('Its pods are gone; it is only kept to know a repeated goodbye again.'),
   nodeSelector: z
     .record(z.string().max(317), z.string().max(63))
     .optional()

@@ -29,7 +29,10 @@ onNode('an application is moved', () => {
         const [saved] = await expectGoodbyes(scene, before);
         const [after = ''] = await scene.untilReady('counter', 1, before);
         const moved = await scene.untilNow('deployment-counter', 'Running again', ({ status }) => {
-          return status?.phase === 'Running' && status.shutdown?.conversations.length === 0;
+          return (
+            status?.phase === 'Running' &&
+            status.shutdown?.conversations.every(({ doneAt }) => doneAt !== undefined) === true
+          );
         });
         expect(moved.metadata.uid).toBe(running.metadata.uid);
         expect(moved.status?.tokenSha256).toBe(running.status?.tokenSha256);

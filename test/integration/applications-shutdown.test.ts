@@ -78,7 +78,8 @@ describe('the shutdown conversation on a real API server', () => {
       await setting.applicationThat(
         'deployment-plain',
         'is over',
-        (a) => a.status?.phase === 'Completed' && conversations(a).length === 0,
+        (a) =>
+          a.status?.phase === 'Completed' && conversations(a).every(({ doneAt }) => doneAt !== undefined),
       );
       const story = await setting.describeApplication('deployment-plain');
       const order = ['ShutdownRequested', 'ShutdownAsked', 'ShutdownConfirmed'].map((reason) =>

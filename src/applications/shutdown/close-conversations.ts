@@ -1,19 +1,42 @@
 import { letsGo, type Conversation } from '../conversation.ts';
+import { timestamp } from '../next-status.ts';
 import { isOpen, type Draft, type ShutdownSituation } from './draft.ts';
 import { isInhabited } from './live-pod.ts';
 import { migrated } from './shutdown-events.ts';
 
-/** Forgets conversations that have done their work: their pods are gone, or the answer to one that was cancelled is too late by now. */
+/** So many that have done their work are kept, for answers to repeated goodbyes. */
+const MAX_LINGERING = 16;
+
+/**
+ * Forgets conversations that have done their work: their pods are gone, or the answer to one that was cancelled is too late by now. One of the
+ * service form lingers until its deadline: an application that has not heard its 200 says goodbye again, and that must not be taken for
+ * another goodbye, which nobody has asked for.
+ */
 export function closeConversations(draft: Draft, s: ShutdownSituation): void {
   const { conversations } = draft.shutdown;
-  const kept = conversations.filter((conversation) => isOpen(conversation) || !isDone(conversation, s));
-  for (const conversation of conversations)
-    if (conversation.reason === 'requested' && letsGo(conversation) && !kept.includes(conversation))
+  const done = conversations.filter((conversation) => !isOpen(conversation) && isDone(conversation, s));
+  for (const conversation of done) {
+    if (conversation.doneAt !== undefined) continue;
+    if (conversation.reason === 'requested' && letsGo(conversation))
       draft.events.push(migrated(conversation, s));
+    conversation.doneAt = timestamp(s.now);
+    // Pods that come now are not meant.
+    conversation.scope = 'pods';
+  }
+  const lingering = done.filter((conversation) => lingers(conversation, s)).slice(-MAX_LINGERING);
+  const kept = conversations.filter(
+    (conversation) => !done.includes(conversation) || lingering.includes(conversation),
+  );
   conversations.splice(0, conversations.length, ...kept);
 }
 
+function lingers(conversation: Conversation, s: ShutdownSituation): boolean {
+  const { form, outcome } = conversation;
+  return form === 'service' && outcome !== 'cancelled' && s.remainingMs(conversation) > 0;
+}
+
 function isDone(conversation: Conversation, s: ShutdownSituation): boolean {
+  if (conversation.doneAt !== undefined) return true;
   if (conversation.outcome === 'cancelled') return s.remainingMs(conversation) <= 0;
   const isPresent = conversation.pods.some(({ uid }) => s.pods.some((pod) => pod.uid === uid));
   if (isPresent) return false;

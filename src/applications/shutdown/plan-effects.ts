@@ -55,7 +55,9 @@ function areHeirsUnknown(s: ShutdownSituation): boolean {
 
 /** The template first, so that the pods come back where they are to. */
 function move(s: ShutdownSituation): Step | undefined {
-  const moving = s.status.shutdown?.conversations.find((c) => c.reason === 'requested' && letsGo(c));
+  const moving = s.status.shutdown?.conversations.find(
+    (c) => c.reason === 'requested' && letsGo(c) && c.doneAt === undefined,
+  );
   const nodeSelector = moving?.nodeSelector ?? {};
   const workload = s.asking.find(
     (candidate) =>

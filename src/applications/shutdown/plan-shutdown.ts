@@ -39,7 +39,9 @@ export function shutdownWakeUp(s: Situation): number | undefined {
   const times = (s.status.shutdown?.conversations ?? []).flatMap((conversation) => {
     if (isHolding(conversation) && conversation.givenUpAt === undefined)
       return [s.now + Math.max(0, s.remainingMs(conversation)), ...nextAttempts(conversation)];
-    return conversation.outcome === 'cancelled' ? [s.now + Math.max(0, s.remainingMs(conversation))] : [];
+    return conversation.outcome === 'cancelled' || conversation.doneAt !== undefined
+      ? [s.now + Math.max(0, s.remainingMs(conversation))]
+      : [];
   });
   return times.length === 0 ? undefined : Math.min(...times);
 }
@@ -58,9 +60,18 @@ function store(s: ShutdownSituation): Step | undefined {
   return calls.length > 0 ? { do: 'ask', status, calls, events } : { do: 'write-status', status, events };
 }
 
+/** Phases that nothing but a conversation puts an application in. */
+const CONVERSATION_PHASES: readonly (Phase | undefined)[] = [
+  'WaitingForCleaning',
+  'ReadyForAction',
+  'Migrating',
+];
+
 /** No conversation says anything any more: it runs on, or goes. Undefined: none did before. */
 function phaseAfterwards(s: ShutdownSituation): Phase | undefined {
-  if (shutdownPhase(s.status.shutdown, s) === undefined) return undefined;
+  const isOurs =
+    CONVERSATION_PHASES.includes(s.status.phase) || shutdownPhase(s.status.shutdown, s) !== undefined;
+  if (!isOurs) return undefined;
   return s.asking.every(({ deleting }) => deleting) ? 'Deleting' : 'Running';
 }
 

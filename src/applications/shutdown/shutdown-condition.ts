@@ -9,7 +9,7 @@ export function shutdownPhase(
   shutdown: ShutdownStatus | undefined,
   s: Pick<Situation, 'asking' | 'view'>,
 ): Phase | undefined {
-  const conversations = shutdown?.conversations ?? [];
+  const conversations = (shutdown?.conversations ?? []).filter(({ doneAt }) => doneAt === undefined);
   if (conversations.some(({ givenUpAt }) => givenUpAt !== undefined)) return 'Degraded';
   if (conversations.some(isHolding)) return 'WaitingForCleaning';
   if (conversations.some((c) => c.reason === 'requested' && letsGo(c))) return 'Migrating';
@@ -25,7 +25,7 @@ export function shutdownCondition(shutdown: ShutdownStatus, s: Situation): Condi
   const holding = shutdown.conversations.filter(isHolding);
   const [first] = [...holding].sort((a, b) => (a.deadline < b.deadline ? -1 : 1));
   if (first === undefined) {
-    const going = shutdown.conversations.filter(letsGo);
+    const going = shutdown.conversations.filter((c) => letsGo(c) && c.doneAt === undefined);
     const [last] = going.slice(-1);
     return last === undefined
       ? { type, status: 'False', reason: 'NotHeld', message: 'nothing waits for a goodbye' }

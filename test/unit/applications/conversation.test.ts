@@ -189,6 +189,21 @@ describe('the conversation', () => {
     expect(callsOf(scene)).toHaveLength(2);
   });
 
+  it('service form: is remembered until its deadline, so that a repeated goodbye is known again', () => {
+    const scene = createScene({}, 2);
+    want(scene, 'pod-0', 'deletion');
+    look(scene);
+    confirm(scene);
+    look(scene);
+    look(scene);
+    expect(theConversation(scene)).toMatchObject({ outcome: 'confirmed', doneAt: expect.any(String) });
+    expect(scene.status.phase).toBe('Running');
+    expect(isFreeToGo(conversationsOf(scene), 'pod-1')).toBe(false);
+    scene.now += 60_000;
+    look(scene);
+    expect(conversationsOf(scene)).toEqual([]);
+  });
+
   it('takes up no more pods of a ReplicaSet than it has too many', () => {
     const scene = createScene({ ...POD_FORM, causes: ['scale-down'] }, 3);
     const owner = { kind: 'ReplicaSet' as const, name: 'rs', uid: 'rs' };
