@@ -197,6 +197,25 @@ describe('20 of 20', () => {
     }
   });
 
+  it('time limits go on while nobody runs; what was done in time is delivered late', async () => {
+    await prepare();
+    const replica = await setting.replica();
+    await setting.createJob('in-time');
+    await setting.createJob('never');
+    await setting.createWatcher('in-time', 'in-time', ['target'], { timeoutSeconds: 5 });
+    await setting.createWatcher('never', 'never', ['target'], { timeoutSeconds: 5 });
+    await replica.kill();
+    await setting.finishJob('in-time');
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    await setting.replica();
+    const phase = async (name: string) => (await setting.watcher(name))?.status?.phase;
+    await eventually(
+      'both final',
+      async () => (await phase('never')) === 'TIMEOUT' && (await phase('in-time')) === 'COMPLETED',
+    );
+    expect(receiver.received).toHaveLength(1);
+  });
+
   it('two replicas, the leader killed: the other goes on', async () => {
     const names = await prepare();
     const replicas = [await setting.replica(), await setting.replica()];

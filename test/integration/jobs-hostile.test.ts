@@ -96,7 +96,12 @@ describe('a receiver that', () => {
   });
 
   it('closes half-way through the head, or at once, is tried again', async () => {
-    const half = await deliverTo(await raw((write, end) => (write('HTTP/1.1 200 O'), end())));
+    const half = await deliverTo(
+      await raw((write, end) => {
+        write('HTTP/1.1 200 O');
+        end();
+      }),
+    );
     const none = await deliverTo(await raw((_write, end) => end()));
     for (const state of [half, none]) {
       await eventually('an attempt', async () => (await state()).last?.error !== undefined);

@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { JOB_DONE_WATCHERS } from '../../src/jobs/index.ts';
+import { createCall } from './jobs-api-call.ts';
+import {
+  eventually,
+  NAMESPACE,
+  startJobsSetting,
+  type JobsReplica,
+  type JobsSetting,
+} from './jobs-setting.ts';
+
+// Who may call the REST listener, and what a key is good for, over three replicas.
+
+jest.setTimeout(90_000);
+let setting: JobsSetting;
+let replicas: JobsReplica[];
+beforeAll(async () => {
+  setting = await startJobsSetting();
+  await setting.createWebhook('target', { url: 'http://receiver.example/' });
+  replicas = await Promise.all([setting.replica(), setting.replica(), setting.replica()]);
+}, 180_000);
+afterAll(() => setting.stop());
+
+const call = createCall(() => replicas);
+
+describe('the Idempotency-Key', () => {
+  it('is any text; 50 parallel posts over 3 replicas make one watcher', async () => {
+    const body = {
+      jobName: 'cron-1234',
+      jobDoneTriggerWebhooks: [{ webhookId: 'target', timeoutSeconds: 0 }],
+    };
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, n) =>
+        call('POST', '/job-done-watchers', body, { 'idempotency-key': 'cron-1234' }, n % 3),
+      ),
+    );
+    const statuses = answers.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 201)).toHaveLength(1);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(49);
+    expect(new Set(answers.map((answer) => JSON.stringify(answer.body))).size).toBe(1);
+    const { items } = await setting.admin.list(JOB_DONE_WATCHERS, NAMESPACE, {
+      fieldSelector: 'spec.jobName=cron-1234',
+    });
+    expect(items).toHaveLength(1);
+  });
+
+  it('with another request is refused; the order of members does not matter', async () => {
+    const key = { 'idempotency-key': 'ключ, any text: 1' };
+    const encoded = { 'idempotency-key': Buffer.from(key['idempotency-key']).toString('latin1') };
+    const first = await call(
+      'POST',
+      '/job-done-watchers',
+      { jobName: 'key-a', jobDoneTriggerWebhooks: [] },
+      encoded,
+    );
+    expect(first.status).toBe(201);
+    const again = await call(
+      'POST',
+      '/job-done-watchers',
+      '{"jobDoneTriggerWebhooks":[],"timeoutSeconds":0,"jobName":"key-a"}',
+      encoded,
+      1,
+    );
+    expect(again).toMatchObject({ status: 200, body: first.body });
+    const other = await call(
+      'POST',
+      '/job-done-watchers',
+      { jobName: 'key-b', jobDoneTriggerWebhooks: [] },
+      encoded,
+    );
+    expect(other.status).toBe(422);
+  });
+
+  it('of a Job that was recreated means the new one', async () => {
+    const key = { 'idempotency-key': 'again' };
+    const body = { jobName: 'again', jobDoneTriggerWebhooks: [] };
+    await setting.createJob('again');
+    const post = () => call('POST', '/job-done-watchers', body, key);
+    // The cache of the replica has to have seen the Job.
+    await eventually('the first watcher', async () => [200, 201].includes((await post()).status));
+    await setting.finishJob('again');
+    const first = (await post()).body as { id: string };
+    await eventually(
+      'COMPLETED',
+      async () => ((await post()).body as { status: string }).status === 'COMPLETED',
+    );
+    await setting.deleteJob('again');
+    const uid = await setting.createJob('again');
+    await eventually('a new watcher', async () => ((await post()).body as { id: string }).id !== first.id);
+    const second = (await post()).body as { id: string };
+    expect((await setting.watcher(second.id))?.spec.jobUid).toBe(uid);
+  });
+});
+
+describe('who may call', () => {
+  let strict: JobsReplica;
+  const as = async (account: string, audience = 'krake-hooks') => {
+    const { stdout } = await setting.controlPlane.kubectl([
+      '-n',
+      NAMESPACE,
+      'create',
+      'token',
+      account,
+      `--audience=${audience}`,
+    ]);
+    return { authorization: `Bearer ${stdout.trim()}` };
+  };
+  const get = async (headers: Record<string, string>, query = '') => {
+    const response = await fetch(`${strict.baseUrl}/webhooks${query}`, { headers });
+    return response.status;
+  };
+  beforeAll(async () => {
+    strict = await setting.replica({ 'jobs.anonymousNamespaces': '' });
+    for (const account of ['allowed', 'nobody']) {
+      await setting.controlPlane.kubectl(['-n', NAMESPACE, 'create', 'serviceaccount', account]);
+    }
+    await setting.controlPlane.kubectl([
+      '-n',
+      NAMESPACE,
+      'create',
+      'rolebinding',
+      'allowed',
+      '--clusterrole=krake-hooks-job-webhooks',
+      `--serviceaccount=${NAMESPACE}:allowed`,
+    ]);
+    await setting.controlPlane.kubectl(['create', 'namespace', 'elsewhere']);
+    await setting.controlPlane.kubectl(['label', 'namespace', 'elsewhere', 'hooks.krake.dev/enabled=true']);
+  }, 60_000);
+
+  it('nobody without a token', async () => {
+    expect(await get({})).toBe(401);
+    expect(await get({ authorization: 'Bearer nonsense' })).toBe(401);
+    expect(await get({ authorization: 'Basic dTpw' })).toBe(401);
+  });
+
+  it('a service account with the rights, in its own namespace and in no other', async () => {
+    const headers = await as('allowed');
+    expect(await get(headers)).toBe(200);
+    expect(await get(headers, `?namespace=${NAMESPACE}`)).toBe(200);
+    expect(await get(headers, '?namespace=elsewhere')).toBe(403);
+  });
+
+  it('none without the rights, and no token of another audience', async () => {
+    expect(await get(await as('nobody'))).toBe(403);
+    expect(await get(await as('allowed', 'https://kubernetes.default.svc'))).toBe(401);
+  });
+});
