@@ -57,6 +57,7 @@ export function createJobsRuntime(
       logger,
       now: Date.now,
       random: Math.random,
+      isBusy: () => controller.busy(),
     },
     {
       retryBaseMs: jobs.retryBase,

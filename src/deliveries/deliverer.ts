@@ -1,4 +1,11 @@
-import { createWorkQueue, isNotFound, pause, systemClock, type KubeClient } from '../kube/index.ts';
+import {
+  createWorkQueue,
+  isNotFound,
+  pause,
+  systemClock,
+  type KubeClient,
+  type ProcessResult,
+} from '../kube/index.ts';
 import {
   ANNOTATION_REDELIVER,
   WEBHOOK_DELIVERIES,
@@ -44,6 +51,8 @@ export interface DelivererDeps {
   readonly now: () => number;
   /** From 0 to below 1. */
   readonly random: () => number;
+  /** Deliveries are being stored that wait for the API server: they go before outcomes. */
+  readonly isBusy: () => boolean;
 }
 
 export interface DelivererOptions extends RetryOptions, AttemptOptions {
@@ -74,6 +83,8 @@ interface Entry {
   written: DeliveryStatus;
   /** Turns in a row that the API server has spoilt. */
   troubles: number;
+  /** When the oldest outcome came that is not written. */
+  unwrittenSince: number;
 }
 
 /** Who stops in good order lets the calls under way end, so that none is repeated for it. */
@@ -86,6 +97,8 @@ const WRITE_RETRY = { backoffBaseMs: 100, backoffMaxMs: 5_000 };
 /** Who stops in good order lets what has been sent be written, so that it is not sent again. */
 const FLUSH_MS = 3_000;
 const FLUSH_POLL_MS = 20;
+/** Outcomes give way to new deliveries, which somebody waits for, but not for long: what is not written is sent again after a crash. */
+const GIVE_WAY = { pollMs: 100, maxMs: 3_000 };
 /** Says nothing of the endpoint. */
 const DONE: Processed = { health: 'neutral' };
 
@@ -142,7 +155,7 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     const known = { metadata: delivery.metadata, status: entry.status };
     entry.status = afterAttempt(known, webhook.spec, outcome, facts, options);
     tell(entry, webhook, outcome, facts.now - startedAt);
-    outcomes.add(keyOf(delivery));
+    hasOutcome(entry);
     const health = healthOf(outcome);
     return isPending(entry) ? { health, againInMs: Math.max(1, dueInMs(entry)) } : { health };
   }
@@ -201,14 +214,22 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     const { namespace, name } = entry.delivery.metadata;
     logger.info('a delivery ends without being sent', { namespace, delivery: name, ...how });
     ended(entry.delivery, entry.status, webhook);
-    outcomes.add(keyOf(entry.delivery));
+    hasOutcome(entry);
     return DONE;
   }
 
+  function hasOutcome(entry: Entry): void {
+    if (entry.unwrittenSince === 0) entry.unwrittenSince = performance.now();
+    outcomes.add(keyOf(entry.delivery));
+  }
+
   /** Throws when the API server cannot be reached: the queue then comes back. The call is not repeated for it. */
-  async function writeOutcome(key: string): Promise<undefined> {
+  async function writeOutcome(key: string): Promise<ProcessResult> {
     const entry = entries.get(key);
-    if (entry === undefined || entry.status === entry.written) return;
+    if (entry === undefined || entry.status === entry.written) return {};
+    const waited = performance.now() - entry.unwrittenSince;
+    if (queues !== undefined && waited < GIVE_WAY.maxMs && deps.isBusy())
+      return { requeueAfterMs: GIVE_WAY.pollMs };
     const { namespace, name, uid } = entry.delivery.metadata;
     const { status } = entry;
     const body = { metadata: { uid }, status: statusPatch(entry.written, status) };
@@ -220,6 +241,12 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
       entries.delete(key);
     }
     entry.written = status;
+    entry.unwrittenSince = 0;
+    return {};
+  }
+
+  function hasUnwritten(): boolean {
+    return [...entries.values()].some(({ status, written }) => status !== written);
   }
 
   function dueInMs({ status }: Entry): number {
@@ -230,7 +257,7 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     const asked = entry.delivery.metadata.annotations?.[ANNOTATION_REDELIVER]?.slice(0, 64);
     if (asked === undefined || asked === entry.status.redelivered) return;
     entry.status = newRound(entry.status, asked, now());
-    outcomes.add(keyOf(entry.delivery));
+    hasOutcome(entry);
   }
 
   function endpointOf({ metadata, spec }: WebhookDelivery): string {
@@ -266,7 +293,7 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
       await stopped?.stop(STOP_GRACE_MS);
       const deadline = performance.now() + FLUSH_MS;
       const never = new AbortController().signal;
-      while (outcomes.ready() && outcomes.depth() > 0 && performance.now() < deadline) {
+      while (outcomes.ready() && hasUnwritten() && performance.now() < deadline) {
         await pause(systemClock, FLUSH_POLL_MS, never);
       }
       await outcomes.stop();
@@ -284,7 +311,7 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
         known.delivery = delivery;
       } else {
         const status = delivery.status ?? {};
-        entries.set(key, { delivery, status, written: status, troubles: 0 });
+        entries.set(key, { delivery, status, written: status, troubles: 0, unwrittenSince: 0 });
       }
       queues?.add(endpointOf(delivery), key);
     },

@@ -45,6 +45,8 @@ export interface JobController {
   start(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
   ready(): boolean;
+  /** More is to be done than is being done: what can wait should. */
+  busy(): boolean;
 }
 
 /** A status that only says what everybody can see is written after this, if it still holds: most Jobs' ends need one write then. */
@@ -67,6 +69,7 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
   const { index } = caches;
   const outbox = createOutbox({ client, caches, onCreated: deps.deliver });
   const marker = createJobMarker({
+    isBusy: () => queue.depth() > 0,
     client,
     caches,
     logger,
@@ -298,6 +301,7 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
       await collector.stop();
     },
     ready: () => queue.ready(),
+    busy: () => queue.depth() > 0,
   };
 }
 

@@ -17,6 +17,8 @@ export interface JobMarkerDeps {
   readonly client: Pick<KubeClient, 'patch'>;
   readonly caches: Pick<JobCaches, 'index' | 'namespaces'>;
   readonly logger: Logger;
+  /** Others have more urgent things for the API server. */
+  readonly isBusy: () => boolean;
   readonly queueMetrics?: WorkQueueMetrics;
 }
 
@@ -38,7 +40,7 @@ export function settledMark(event: JobEvent): string {
     : `${event.job.uid}/${event.type}`;
 }
 
-export function createJobMarker({ client, caches, logger, queueMetrics }: JobMarkerDeps): JobMarker {
+export function createJobMarker({ client, caches, logger, isBusy, queueMetrics }: JobMarkerDeps): JobMarker {
   const { index } = caches;
   const queue = createWorkQueue<string>({
     name: 'job-marks',
@@ -54,7 +56,7 @@ export function createJobMarker({ client, caches, logger, queueMetrics }: JobMar
     if (job?.end === undefined || caches.namespaces.get(job.namespace)?.terminating !== false) return {};
     const phases = phasesOf(job.end);
     if (phases.length === 0 || phases.includes('Pending')) return {};
-    if (isAwaited(job)) return { requeueAfterMs: MARK_DELAY_MS };
+    if (isBusy() || isAwaited(job)) return { requeueAfterMs: MARK_DELAY_MS };
     const called = phases.includes('Delivered');
     if (isSettled(job) && (job.labelled || !called)) return {};
     await patchJob(job, job.end, called);

@@ -101,8 +101,8 @@ describe('1,000 Jobs', () => {
       target.received.map(({ body }) => (JSON.parse(body) as { data: { uid: string } }).data.uid),
     );
     expect(jobs.size).toBe(COUNT);
-    // Twice came only what a kill caught between call and write.
-    expect(target.received.length).toBeLessThan(COUNT + 3 * 64);
+    // Twice came only what a kill caught between call and write, which gives way to new deliveries for some seconds.
+    expect(target.received.length).toBeLessThan(2 * COUNT);
     await eventually(
       'nothing pending',
       async () => {

@@ -65,6 +65,7 @@ async function start(): Promise<World> {
         logger,
         now: Date.now,
         random: () => 0,
+        isBusy: () => false,
       },
       {
         retryBaseMs: 10,
