@@ -16,7 +16,7 @@ function file(text: string): string {
 describe('loadConfig', () => {
   it('has a default for everything that is required', () => {
     const config = loadConfig({ env: {} });
-    expect(config.parts).toEqual(['admission', 'callbacks', 'controller']);
+    expect(config.parts).toEqual(['admission', 'gate', 'callbacks', 'controller']);
     expect(config.admission.deadline).toBe(2_500);
     expect(config.callbacks.externalEndpoint).toBeUndefined();
   });
