@@ -20,13 +20,14 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   '415': 'The body is no JSON.',
   '422':
     'The request is understood, and a value in it is refused: url, jobName, webhookId, or a key of another request.',
+  '431': 'The header of the request is too large.',
   '500': 'An error of the service.',
   '503': 'The Kubernetes API cannot be reached: send it again.',
 };
 
 function problems(...codes: string[]): Json {
   return Object.fromEntries(
-    [...codes, '401', '403', '500', '503'].map((code) => [
+    [...codes, '401', '403', '431', '500', '503'].map((code) => [
       code,
       { description: PROBLEMS[code], content: { 'application/problem+json': { schema: ref('Problem') } } },
     ]),

@@ -102,8 +102,8 @@ describe('killed at every write', () => {
       expect(new Set(received.map(({ id }) => id))).toEqual(
         new Set(deliveries.map(({ metadata }) => metadata.name)),
       );
-      // One failed; one more may have been caught between call and write.
-      expect(received.length).toBeLessThanOrEqual(4);
+      // One failed; of both deliveries one more may have been caught between call and write.
+      expect(received.length).toBeLessThanOrEqual(5);
       await setting.clean();
       if (!died) break;
     }

@@ -71,7 +71,9 @@ const query = fc
 describe('whatever is sent', () => {
   it('is answered as the document says', async () => {
     const document = (await (await fetch(`${replica.baseUrl}/openapi.json`)).json()) as Document;
-    const documented = (method: string, requested: string) => {
+    const documented = (method: string, given: string) => {
+      // Without an id it is the list.
+      const requested = given.replace(/\/$/, '');
       const template = /^\/(webhooks|job-done-watchers)$/.test(requested)
         ? requested
         : `${requested.split('/').slice(0, 2).join('/')}/{id}`;
@@ -93,9 +95,8 @@ describe('whatever is sent', () => {
           const answered = await response.text();
           expect(response.status).toBeLessThan(500);
           const codes = documented(method, requested);
-          if (codes.length === 0 || requested.endsWith('/'))
-            expect([404, 405, 400, 200]).toContain(response.status);
-          else expect(codes).toContain(String(response.status));
+          // No such operation: POST to one object.
+          expect(codes.length === 0 ? ['405'] : codes).toContain(String(response.status));
           checkBody(requested, response, answered);
         },
       ),
@@ -105,7 +106,7 @@ describe('whatever is sent', () => {
 
   const program = findProgram();
   (program === undefined ? it.skip : it)(
-    'schemathesis finds nothing (skipped: it is not installed; pip install schemathesis)',
+    'schemathesis finds nothing (needs it installed: pip install schemathesis)',
     async () => {
       const checks =
         'not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method';
