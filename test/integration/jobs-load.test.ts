@@ -49,6 +49,8 @@ async function floor(): Promise<number> {
   return performance.now() - startedAt;
 }
 
+const DEPLOYED_LEASE = { 'jobs.leaseDuration': '15s', 'jobs.renewDeadline': '10s', 'jobs.retryPeriod': '2s' };
+
 const namesOf = (prefix: string) => Array.from({ length: COUNT }, (_, n) => `${prefix}-${n}`);
 
 describe('1,000 Jobs', () => {
@@ -57,7 +59,8 @@ describe('1,000 Jobs', () => {
     await dead.down();
     for (const [name, { url }] of Object.entries({ first, second, dead }))
       await setting.createWebhook(name, { url });
-    const replica = await setting.replica();
+    // As deployed: a lease of 3 s is lost on a machine that is this busy, and who leads anew sends again what was not written.
+    const replica = await setting.replica(DEPLOYED_LEASE);
     const names = namesOf('burst');
     const annotations = { 'hooks.krake.dev/on-job-done': 'dead, first, second' };
     await forEach(names, (name) => setting.createJob(name, { annotations }));
@@ -74,7 +77,8 @@ describe('1,000 Jobs', () => {
     // 3,000 deliveries are stored and 2,000 outcomes written on the way; a time limit of the dead one is in none of it.
     expect(deliveredMs - finishedMs).toBeLessThan(4 * floorMs);
     expect(dead.received).toHaveLength(0);
-    for (const { received } of [first, second]) expect(received).toHaveLength(COUNT);
+    expect(replica.output().split('"message":"leading"')).toHaveLength(2);
+    expect([first.received.length, second.received.length]).toEqual([COUNT, COUNT]);
     expect(replica.output()).not.toContain('unhandled');
     await dead.up();
     await eventually('all at the third', () => dead.ids().size === COUNT, 120_000);
