@@ -187,6 +187,12 @@ describe('a shutdown that does not go smoothly, and what a person can do', () =>
       expect(isFree((await setting.workload('Deployment', 'fickle'))?.metadata.finalizers)).toBe(true);
       expect(isFree((await setting.secret('deployment-fickle'))?.metadata.finalizers)).toBe(true);
       await annotate('=shutdown');
+      await waitFor(
+        'the finalizer on fickle',
+        async () =>
+          isFree((await setting.workload('Deployment', 'fickle'))?.metadata.finalizers) ? undefined : true,
+        SOON,
+      );
       await setting.applicationThat('deployment-fickle', 'is kept', (a) => !isFree(a.metadata.finalizers));
       await setting.remove('fickle');
       await setting.applicationThat('deployment-fickle', 'was asked', (a) => held(a).length > 0);

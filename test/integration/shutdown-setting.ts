@@ -123,6 +123,8 @@ export async function startShutdownSetting(): Promise<ShutdownSetting> {
             body: {
               status: {
                 phase: 'Running',
+                // A Deployment removes what is not ready first.
+                conditions: [{ type: 'Ready', status: 'True' }],
                 podIP: `10.0.0.${index + 1}`,
                 podIPs: [{ ip: `10.0.0.${index + 1}` }],
               },
