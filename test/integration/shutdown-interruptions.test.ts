@@ -104,9 +104,13 @@ describe.each([
     return found;
   };
 
-  killsApiServer(`the API server is killed ${when} each write`, async () => {
-    expect(await atEachWrite(scenario(), restarted(when))).toBeGreaterThan(3);
-  }, 1_200_000);
+  killsApiServer(
+    `the API server is killed ${when} each write`,
+    async () => {
+      expect(await atEachWrite(scenario(), restarted(when))).toBeGreaterThan(3);
+    },
+    1_200_000,
+  );
 
   it('another leads, from each write on', async () => {
     expect(await atEachWrite({ ...scenario(), manners: SLOW }, deposed)).toBeGreaterThan(3);
