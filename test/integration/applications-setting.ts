@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import {
   APPLICATIONS,
   createApplicationController,
@@ -22,6 +20,7 @@ import type { LogFields, Logger } from '../../src/observability/index.ts';
 import { buildAdmissionSettings } from '../../src/admission/index.ts';
 import { stampPatch } from '../../src/cli/stamp-patch.ts';
 import { configSchema } from '../../src/config/index.ts';
+import { writeAccountKubeconfig } from './account-kubeconfig.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { buildWorkload, type WorkloadOptions } from './applications-workloads.ts';
@@ -89,7 +88,7 @@ export async function startApplicationsSetting(): Promise<ApplicationsSetting> {
   await controlPlane.kubectl(['apply', '-f', 'manifests/base/rbac/controller.yaml']);
   await controlPlane.kubectl(['create', 'namespace', NAMESPACE]);
   await controlPlane.kubectl(['label', 'namespace', NAMESPACE, 'hooks.krake.dev/enabled=true']);
-  const kubeconfigPath = await writeControllerKubeconfig(controlPlane);
+  const kubeconfigPath = await writeAccountKubeconfig(controlPlane, 'krake-system', 'krake-hooks-controller');
   const clients: FullKubeClient[] = [];
   const replicas: Replica[] = [];
   const refOf = (kind: WorkloadKind, name: string): ObjectRef => ({
@@ -244,31 +243,4 @@ export function createRecordingLogger(lines: { message: string; fields: LogField
   const write = (message: string, fields?: LogFields) => void lines.push({ message, fields });
   const logger: Logger = { debug: write, info: write, warn: write, error: write, child: () => logger };
   return logger;
-}
-
-/** The service account of the manifests, with the rights of the manifests: the tests run with no others. */
-async function writeControllerKubeconfig(controlPlane: ControlPlane): Promise<string> {
-  const { url, caPem, dir } = controlPlane;
-  const { stdout } = await controlPlane.kubectl([
-    'create',
-    'token',
-    '-n',
-    'krake-system',
-    'krake-hooks-controller',
-    '--duration=2h',
-  ]);
-  const config = JSON.parse(await readFile(controlPlane.kubeconfig, 'utf8')) as Record<string, unknown>;
-  const path = join(dir, 'controller.kubeconfig');
-  const server = { server: url, 'certificate-authority-data': Buffer.from(caPem).toString('base64') };
-  await writeFile(
-    path,
-    JSON.stringify({
-      ...config,
-      clusters: [{ name: 'c', cluster: server }],
-      users: [{ name: 'u', user: { token: stdout.trim() } }],
-      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-      'current-context': 'x',
-    }),
-  );
-  return path;
 }

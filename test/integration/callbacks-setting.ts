@@ -1,7 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { APPLICATIONS, type Application } from '../../src/applications/index.ts';
 import {
@@ -14,6 +12,7 @@ import {
 import type { Hook } from '../../src/contract/index.ts';
 import { createHttpListener, type Listener } from '../../src/http/index.ts';
 import { createKubeClient, systemClock, type FullKubeClient } from '../../src/kube/index.ts';
+import { writeAccountKubeconfig } from './account-kubeconfig.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { createRecordingLogger, createRecordingMetrics } from '../unit/callbacks/recorders.ts';
@@ -210,7 +209,6 @@ function putFrom(localAddress: string, url: string, body: object): Promise<PutAn
 
 /** A service account with the rights of the callbacks; returns the path of its kubeconfig. */
 async function grantRights(controlPlane: ControlPlane): Promise<string> {
-  const { url, caPem, dir } = controlPlane;
   const name = 'krake-hooks-callbacks';
   const role = {
     apiVersion: 'rbac.authorization.k8s.io/v1',
@@ -227,19 +225,5 @@ async function grantRights(controlPlane: ControlPlane): Promise<string> {
     `--clusterrole=${name}`,
     `--serviceaccount=default:${name}`,
   ]);
-  const { stdout } = await controlPlane.kubectl(['create', 'token', name]);
-  const config = JSON.parse(await readFile(controlPlane.kubeconfig, 'utf8')) as Record<string, unknown>;
-  const path = join(dir, 'callbacks.kubeconfig');
-  const server = { server: url, 'certificate-authority-data': Buffer.from(caPem).toString('base64') };
-  await writeFile(
-    path,
-    JSON.stringify({
-      ...config,
-      clusters: [{ name: 'c', cluster: server }],
-      users: [{ name: 'u', user: { token: stdout.trim() } }],
-      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-      'current-context': 'x',
-    }),
-  );
-  return path;
+  return writeAccountKubeconfig(controlPlane, 'default', name);
 }

@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   JOB_DONE_WATCHERS,
@@ -12,6 +11,7 @@ import {
   type WebhookDelivery,
 } from '../../src/jobs/index.ts';
 import { createKubeClient, type FullKubeClient, type KubeObject } from '../../src/kube/index.ts';
+import { writeAccountKubeconfig } from './account-kubeconfig.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
 import { findFreePort } from '../cluster/free-port.ts';
 import { waitFor } from '../cluster/wait-for.ts';
@@ -97,7 +97,7 @@ export async function startJobsSetting(): Promise<JobsSetting> {
   }
   await controlPlane.kubectl(['create', 'namespace', NAMESPACE]);
   await controlPlane.kubectl(['label', 'namespace', NAMESPACE, 'hooks.krake.dev/enabled=true']);
-  const kubeconfig = await writeKubeconfig(controlPlane);
+  const kubeconfig = await writeAccountKubeconfig(controlPlane, 'krake-system', 'krake-hooks-jobs');
   const replicas: JobsReplica[] = [];
 
   return {
@@ -268,31 +268,4 @@ async function startReplica(
 function checkAlive({ exitCode, signalCode }: ChildProcess, output: string): void {
   if (exitCode !== null || signalCode !== null)
     throw new Error(`the replica has ended:\n${output.slice(-3_000)}`);
-}
-
-/** For the service account of the manifests, with nothing but its own rights. */
-async function writeKubeconfig(controlPlane: ControlPlane): Promise<string> {
-  const { url, caPem, dir } = controlPlane;
-  const { stdout } = await controlPlane.kubectl([
-    '-n',
-    'krake-system',
-    'create',
-    'token',
-    'krake-hooks-jobs',
-    '--duration=12h',
-  ]);
-  const config = JSON.parse(await readFile(controlPlane.kubeconfig, 'utf8')) as Record<string, unknown>;
-  const path = join(dir, 'jobs.kubeconfig');
-  const server = { server: url, 'certificate-authority-data': Buffer.from(caPem).toString('base64') };
-  await writeFile(
-    path,
-    JSON.stringify({
-      ...config,
-      clusters: [{ name: 'c', cluster: server }],
-      users: [{ name: 'u', user: { token: stdout.trim() } }],
-      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-      'current-context': 'x',
-    }),
-  );
-  return path;
 }

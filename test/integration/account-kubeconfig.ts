@@ -1,0 +1,34 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ControlPlane } from '../cluster/control-plane.ts';
+
+/** A kubeconfig for a service account, with nothing but its own rights; returns its path. */
+export async function writeAccountKubeconfig(
+  controlPlane: ControlPlane,
+  namespace: string,
+  account: string,
+): Promise<string> {
+  const { url, caPem, dir, kubeconfig } = controlPlane;
+  const { stdout } = await controlPlane.kubectl([
+    '-n',
+    namespace,
+    'create',
+    'token',
+    account,
+    '--duration=12h',
+  ]);
+  const config = JSON.parse(await readFile(kubeconfig, 'utf8')) as Record<string, unknown>;
+  const path = join(dir, `${account}.kubeconfig`);
+  const server = { server: url, 'certificate-authority-data': Buffer.from(caPem).toString('base64') };
+  await writeFile(
+    path,
+    JSON.stringify({
+      ...config,
+      clusters: [{ name: 'c', cluster: server }],
+      users: [{ name: 'u', user: { token: stdout.trim() } }],
+      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+      'current-context': 'x',
+    }),
+  );
+  return path;
+}
