@@ -61,6 +61,8 @@ export async function reconcileApplication(
       deps.calls.retain(key, wantedCalls(view.application?.status?.shutdown));
       return restFor(step, view, deps.now(), options);
     }
+    // Rounds are measured from before they are stored, so that nobody sets the clock between the write and the first look at it.
+    if ('status' in step) step.status.shutdown?.conversations.forEach(remainingMs);
     try {
       const outcome = await performStep(view, step, deps, signal);
       if (outcome.then === 'yield' || outcome.happened !== false)
