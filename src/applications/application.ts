@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { COMPLETE_ACTIONS, GROUP, HOOKS, MANAGED_BY, WORKLOAD_KINDS } from '../contract/index.ts';
+import { AUTHS, COMPLETE_ACTIONS, GROUP, HOOKS, MANAGED_BY, WORKLOAD_KINDS } from '../contract/index.ts';
 import type { ObjectMeta } from '../kube/index.ts';
-import { shutdownSpecSchema, shutdownStatusSchema } from './conversation.ts';
+import { PROOFS, provenPodSchema, shutdownSpecSchema, shutdownStatusSchema } from './conversation.ts';
 
 export const API_VERSION = `${GROUP}/v1alpha1`;
 export const APPLICATIONS = { apiVersion: API_VERSION, plural: 'applications' } as const;
@@ -95,7 +95,17 @@ export const applicationSpecSchema = z
       .describe(
         'How the application is asked to shut down; without it, with the shutdown hook, the defaults hold.',
       ),
-    completeWhen: z.enum(['any']).default('any').describe('Whose signal completes the application: any pod.'),
+    completeWhen: z
+      .string()
+      .regex(/^(all|any|[1-9][0-9]{0,3})$/)
+      .default('any')
+      .describe('How many pods have to signal that the application is complete: any, all or a number.'),
+    auth: z
+      .enum(AUTHS)
+      .default('token')
+      .describe(
+        'What proves who signals: the token in the Secret with its certificate, or the identity of the pod.',
+      ),
   })
   .meta({
     'x-kubernetes-validations': [
@@ -118,9 +128,23 @@ export const conditionSchema = z.object({
 });
 export type Condition = z.infer<typeof conditionSchema>;
 
+const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
+/** More overlap only when somebody rotates again and again. */
+export const MAX_FORMER_TOKENS = 4;
+export const MAX_CERTIFICATES = 4;
+
+export const certificateStatusSchema = z.object({
+  sha256: sha256Hex.describe('SHA-256 of the certificate (DER), in hex.'),
+  issuerSha256: sha256Hex.describe('SHA-256 of the certificate that signed it (DER), in hex.'),
+  notBefore: z.iso.datetime(),
+  notAfter: z.iso.datetime().describe('It is not taken after this.'),
+});
+export type CertificateStatus = z.infer<typeof certificateStatusSchema>;
+
 export const signalSchema = z.object({
   receivedAt: z.iso.datetime().describe('When the signal was stored, RFC 3339.'),
-  provenBy: z.enum(['token']).describe('What proved who signals.'),
+  provenBy: z.enum(PROOFS).describe('What proved who signals.'),
+  pod: provenPodSchema.optional().describe('Which pod it was, where that is proven.'),
 });
 export type Signal = z.infer<typeof signalSchema>;
 
@@ -130,20 +154,25 @@ export type BoundWorkload = z.infer<typeof boundWorkloadSchema>;
 export const applicationStatusSchema = z.object({
   phase: z.enum(PHASES).optional().describe("Where the application is in its life, in Krake's states."),
   observedGeneration: z.int().optional().describe('Generation of the spec that this status speaks of.'),
-  tokenSha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .optional()
-    .describe('SHA-256 of the token, in hex; absent: no token is valid.'),
+  tokenSha256: sha256Hex.optional().describe('SHA-256 of the token, in hex; absent: no token is valid.'),
   tokenRenewedAt: z.iso
     .datetime()
     .optional()
     .describe('When the token was replaced by another; a pod that started before holds the void one.'),
-  caBundleSha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
+  tokenIssuedAt: z.iso.datetime().optional().describe('When this token was made.'),
+  formerTokens: z
+    .array(z.object({ sha256: sha256Hex, validUntil: z.iso.datetime() }))
+    .max(MAX_FORMER_TOKENS)
     .optional()
-    .describe('SHA-256 of the CA bundle in the Secret, in hex.'),
+    .describe('Tokens before it that are still taken, and until when.'),
+  certificates: z
+    .array(certificateStatusSchema)
+    .max(MAX_CERTIFICATES)
+    .optional()
+    .describe(
+      'The certificates of the application that are taken, the newest last; one that is not here is revoked.',
+    ),
+  caBundleSha256: sha256Hex.optional().describe('SHA-256 of the CA bundle in the Secret, in hex.'),
   workloads: z
     .array(boundWorkloadSchema)
     .max(MAX_WORKLOADS)
@@ -164,6 +193,10 @@ export const applicationStatusSchema = z.object({
         .record(z.string().max(64), signalSchema)
         .optional()
         .describe('The same in the pod form, by IP address of the pod.'),
+      completeFrom: z
+        .record(z.string().max(64), signalSchema)
+        .optional()
+        .describe('completeWhen all or a number: the pods that are complete so far, by UID.'),
     })
     .optional()
     .describe('The signals received, by hook.'),

@@ -9,6 +9,13 @@ import {
 const time = z.iso.datetime();
 const uid = z.string().min(1).max(64);
 
+/** What proved who signals. `token`: alone, where no certificate is required. */
+export const PROOFS = ['token', 'token-and-certificate', 'pod-identity'] as const;
+export type Proof = (typeof PROOFS)[number];
+
+export const provenPodSchema = z.object({ name: z.string().min(1).max(253), uid });
+export type ProvenPod = z.infer<typeof provenPodSchema>;
+
 export const shutdownSpecSchema = z.object({
   service: z
     .string()
@@ -52,7 +59,8 @@ export type ShutdownSpec = z.infer<typeof shutdownSpecSchema>;
 
 export const confirmationSchema = z.object({
   receivedAt: time.describe('When it was stored, RFC 3339.'),
-  provenBy: z.enum(['token']).describe('What proved who confirms.'),
+  provenBy: z.enum(PROOFS).describe('What proved who confirms.'),
+  pod: provenPodSchema.optional().describe('service form: which pod it was, where that is proven.'),
 });
 export type Confirmation = z.infer<typeof confirmationSchema>;
 

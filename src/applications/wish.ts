@@ -79,6 +79,7 @@ export function specOf(wishes: readonly Wish[]): ApplicationSpec {
     completeAction,
     ...(shutdown === undefined ? {} : { shutdown }),
     completeWhen: 'any',
+    auth: 'token',
   };
 }
 

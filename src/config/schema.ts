@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { duration, port } from './fields.ts';
+import { clientCertificatesSchema, podIdentitySchema } from './identity-schema.ts';
 import { jobsSchema } from './jobs-schema.ts';
 
 const envName = (byDefault: string) =>
@@ -66,6 +67,22 @@ export const configSchema = z.strictObject({
         .array(z.string())
         .default([])
         .describe('Further DNS names and IP addresses of the serving certificate.'),
+      clientCaFile: z
+        .string()
+        .optional()
+        .describe(
+          'CA certificates, PEM, of the client certificate that the API server shows; without it none is asked for. See docs/security.md.',
+        ),
+      clientNames: z
+        .array(z.string())
+        .default([])
+        .describe('Common names that this certificate may have; empty: any that the CA has signed.'),
+      pathSecretFile: z
+        .string()
+        .optional()
+        .describe(
+          'File with an unguessable last segment of the path that the API server asks at; without it the path alone is enough.',
+        ),
       mutatingWebhookConfiguration: z
         .string()
         .default('krake-hooks')
@@ -93,6 +110,23 @@ export const configSchema = z.strictObject({
         .default(['/etc/krake_cert'])
         .describe('Directories where the TLS files are mounted read-only.'),
       caBundleFile: fileName('ca-bundle.pem').describe('File name of the CA bundle in them.'),
+      certFile: fileName('cert.pem').describe(
+        "File name of the application's certificate in them, the intermediate after it.",
+      ),
+      keyFile: fileName('key.pem').describe('File name of its private key in them.'),
+      tokenFileEnv: envName('KRAKE_TOKEN_FILE').describe(
+        'With `auth: pod-identity`: environment variable with the path of the token.',
+      ),
+      tokenDirectory: absoluteDirectory
+        .default('/var/run/secrets/hooks.krake.dev')
+        .describe('With `auth: pod-identity`: directory of the token, mounted read-only.'),
+      fsGroup: z
+        .int()
+        .min(1)
+        .default(65_532)
+        .describe(
+          'Group that may read the private key, given to a pod that has no fsGroup of its own and no volume whose files it would change.',
+        ),
     })
     .prefault({}),
 
@@ -127,8 +161,29 @@ export const configSchema = z.strictObject({
         .positive()
         .default(60)
         .describe('Proven signals of one application that may come at once.'),
+      clientCertificate: z
+        .enum(['required', 'optional', 'off'])
+        .default('required')
+        .describe(
+          'Whether a token needs the certificate of its application beside it; optional: one that is shown has to fit. A pod identity needs none.',
+        ),
+      trustedProxies: z
+        .array(z.string())
+        .default([])
+        .describe(
+          'Networks (CIDR) of proxies that end TLS; only from them the client certificate is taken out of a header.',
+        ),
+      forwardedCertificateHeader: z
+        .string()
+        .regex(/^[A-Za-z0-9-]+$/, 'must be a header name')
+        .default('ssl-client-cert')
+        .describe(
+          'Header in which such a proxy forwards the client certificate, PEM, URL-encoded (as ingress-nginx does).',
+        ),
     })
     .prefault({}),
+
+  podIdentity: podIdentitySchema,
 
   gate: z
     .strictObject({
@@ -145,6 +200,22 @@ export const configSchema = z.strictObject({
         .array(z.string())
         .default([])
         .describe('Further DNS names and IP addresses of the serving certificate.'),
+      clientCaFile: z
+        .string()
+        .optional()
+        .describe(
+          'CA certificates, PEM, of the client certificate that the API server shows; without it none is asked for. See docs/security.md.',
+        ),
+      clientNames: z
+        .array(z.string())
+        .default([])
+        .describe('Common names that this certificate may have; empty: any that the CA has signed.'),
+      pathSecretFile: z
+        .string()
+        .optional()
+        .describe(
+          'File with an unguessable last segment of the path that the API server asks at; without it the path alone is enough.',
+        ),
       validatingWebhookConfiguration: z
         .string()
         .default('krake-hooks-gate')
@@ -197,6 +268,10 @@ export const configSchema = z.strictObject({
         'Each Application is checked again at least this often (Secret, stamp).',
       ),
       finishedTtl: duration('1h').describe('How long a finished Application is kept.'),
+      tokenLifetime: duration('0s').describe(
+        'Age at which the token of an application is replaced; 0s: never by itself. The mounted file follows, environment variables do not.',
+      ),
+      tokenGrace: duration('1h').describe('How long the old token is still taken after that.'),
       requestsPerSecond: z
         .number()
         .positive()
@@ -236,6 +311,7 @@ export const configSchema = z.strictObject({
         .string()
         .default('/etc/krake-hooks/tls/ca.crt')
         .describe('files: CA certificates that applications and the API server trust, PEM.'),
+      clientCertificates: clientCertificatesSchema,
       patchCaBundle: z
         .boolean()
         .default(true)

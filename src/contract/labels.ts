@@ -19,6 +19,12 @@ export const ANNOTATION_CONTAINERS = `${GROUP}/containers`;
 /** Annotation on a workload: what a complete signal does, one of {@link COMPLETE_ACTIONS}. */
 export const ANNOTATION_COMPLETE_ACTION = `${GROUP}/complete-action`;
 
+/** Annotation: whose signal completes the application, `any`, `all` or a number of pods; more than `any` needs a pod identity. */
+export const ANNOTATION_COMPLETE_WHEN = `${GROUP}/complete-when`;
+
+/** Annotation: what the application proves itself with, one of {@link AUTHS}. */
+export const ANNOTATION_AUTH = `${GROUP}/auth`;
+
 /**
  * Annotation on a pod template, written with the stamp: where its hooks annotation came from. `workload`: copied from the
  * workload's own annotations, so it goes when they go; `template`: the user wrote it into the template, only the label is ours.
@@ -47,8 +53,8 @@ export const ANNOTATION_SHUTDOWN_ON = `${GROUP}/shutdown-on`;
 export const ANNOTATION_SHUTDOWN_WHEN = `${GROUP}/shutdown-when`;
 
 /**
- * Annotation on an Application, by a person: `retry`, `release`, `cancel`, `migrate` or `migrate:KEY=VALUE[,KEY=VALUE]` (a node selector). The
- * controller carries it out and takes it away.
+ * Annotation on an Application, by a person: `retry`, `release`, `cancel`, `migrate` or `migrate:KEY=VALUE[,KEY=VALUE]` (a node selector), `rotate`
+ * or `rotate:DURATION` (a new token and certificate; how long the old ones are still taken). The controller carries it out and takes it away.
  */
 export const ANNOTATION_REQUEST = `${GROUP}/request`;
 export const REQUESTS = ['retry', 'release', 'cancel', 'migrate'] as const;
@@ -81,6 +87,10 @@ export type Hook = (typeof HOOKS)[number];
 
 export const COMPLETE_ACTIONS = ['delete', 'scale-to-zero', 'none'] as const;
 export type CompleteAction = (typeof COMPLETE_ACTIONS)[number];
+
+/** `token`: Krake's, from its Secret, with its certificate. `pod-identity`: a projected service account token; nothing secret is stored. */
+export const AUTHS = ['token', 'pod-identity'] as const;
+export type Auth = (typeof AUTHS)[number];
 
 /** Why a pod is about to go. `deletion`: somebody deletes it, its owner or its namespace; `scale-down`: its owner needs it no more. */
 export const SHUTDOWN_CAUSES = ['deletion', 'eviction', 'scale-down'] as const;

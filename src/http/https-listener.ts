@@ -10,8 +10,22 @@ export interface TlsSource {
   onChange(listener: () => void): () => void;
 }
 
+/** The CA certificates by which a listener knows its clients. */
+export interface ClientTrustSource {
+  /** PEM; empty: nobody is known. */
+  caPem(): string;
+  /** Calls the listener after each change; returns the function that ends it. */
+  onChange(listener: () => void): () => void;
+}
+
 export interface HttpsListenerOptions extends ListenerOptions {
   readonly tls: TlsSource;
+  /**
+   * Asks clients for a certificate. `handshake: 'refuse'`: who has none that the CAs have signed gets no connection (TLS 1.3: sees it at its first
+   * read); `'tell'`: `socket.authorized` and `socket.authorizationError` say what became of it. TLS sessions are not resumed then, so that each
+   * connection has shown its certificate.
+   */
+  readonly clients?: { readonly trust: ClientTrustSource; readonly handshake: 'refuse' | 'tell' };
 }
 
 /**
@@ -19,21 +33,29 @@ export interface HttpsListenerOptions extends ListenerOptions {
  * with the old one. A certificate that cannot be used is logged, and the one before stays.
  */
 export function createHttpsListener(options: HttpsListenerOptions): Listener {
-  const { tls, name, logger } = options;
+  const { tls, name, logger, clients } = options;
+  const withoutResumption = clients === undefined ? 0 : constants.SSL_OP_NO_TICKET;
   const context = () => ({
     ...tls.current(),
+    ...(clients === undefined ? {} : { ca: clients.trust.caPem() }),
     minVersion: 'TLSv1.2' as const,
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | withoutResumption,
   });
   // The certificate is there at the start at the latest; a server may be made without one.
   const use = (server: Server) => server.setSecureContext(context());
   return createListener(
     {
-      create: (http, limits) => createServer({ ...http, handshakeTimeout: limits.handshakeTimeoutMs }),
+      create: (http, limits) =>
+        createServer({
+          ...http,
+          handshakeTimeout: limits.handshakeTimeoutMs,
+          requestCert: clients !== undefined,
+          rejectUnauthorized: clients?.handshake === 'refuse',
+        }),
       opened: 'secureConnection',
       prepare: (server) => {
         use(server as Server);
-        return tls.onChange(() => {
+        const swap = () => {
           try {
             use(server as Server);
             logger?.info('certificate swapped', { listener: name });
@@ -43,7 +65,9 @@ export function createHttpsListener(options: HttpsListenerOptions): Listener {
               error: String(error),
             });
           }
-        });
+        };
+        const ends = [tls.onChange(swap), clients?.trust.onChange(swap)];
+        return () => ends.forEach((end) => end?.());
       },
     },
     options,

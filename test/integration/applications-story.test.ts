@@ -47,6 +47,7 @@ describe('an annotated workload on a real API server', () => {
         hooks: ['complete'],
         completeAction: 'delete',
         completeWhen: 'any',
+        auth: 'token',
       });
       const secret = await setting.secret('deployment-web');
       const token = decode(secret?.data?.token);

@@ -15,7 +15,7 @@ const app: Application = {
   apiVersion: 'hooks.krake.dev/v1alpha1',
   kind: 'Application',
   metadata: { name: 'deployment-web', namespace: 'shop', uid: 'a1' },
-  spec: { workloads: [], hooks: ['complete'], completeAction: 'delete', completeWhen: 'any' },
+  spec: { workloads: [], hooks: ['complete'], completeAction: 'delete', completeWhen: 'any', auth: 'token' },
   status: { tokenSha256: sha256('canary') },
 };
 

@@ -93,6 +93,7 @@ export function situationOf(scene: Scene): Situation {
       completeAction: 'delete',
       shutdown: scene.spec,
       completeWhen: 'any',
+      auth: 'token',
     },
     status: scene.status,
   };

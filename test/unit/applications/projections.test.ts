@@ -169,6 +169,7 @@ describe('isSettled', () => {
       hooks: ['complete'],
       completeAction: 'delete',
       completeWhen: 'any',
+      auth: 'token',
     },
     status: { ...status, ...change },
   });

@@ -50,6 +50,7 @@ export function application(changes: ApplicationChanges = {}): Application {
       hooks: ['shutdown'],
       completeAction: 'delete',
       completeWhen: 'any',
+      auth: 'token',
       ...spec,
     },
     status: { phase: 'WaitingForCleaning', shutdown: shutdownOf(conversation()), ...status },

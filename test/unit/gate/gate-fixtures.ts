@@ -70,6 +70,7 @@ export function application(input: ApplicationInput = {}): Application {
       hooks: ['shutdown'],
       completeAction: 'delete',
       completeWhen: 'any',
+      auth: 'token',
       ...spec,
     },
     ...('status' in input
