@@ -61,8 +61,7 @@ export async function reconcileApplication(
       deps.calls.retain(key, wantedCalls(view.application?.status?.shutdown));
       return restFor(step, view, deps.now(), options);
     }
-    // Rounds are measured from before they are stored, so that nobody sets the clock between the write and the first look at it.
-    if ('status' in step) step.status.shutdown?.conversations.forEach(remainingMs);
+    measureRounds(step, deps.deadlines);
     try {
       const outcome = await performStep(view, step, deps, signal);
       if (outcome.then === 'yield' || outcome.happened !== false)
@@ -81,6 +80,11 @@ export async function reconcileApplication(
   throw new Error(
     'the application does not come to rest: something changes it as fast as it is brought in order',
   );
+}
+
+/** From before they are stored: nobody can set the clock between the write and the first look at it. */
+function measureRounds(step: Step, { remainingMs }: Deadlines): void {
+  if ('status' in step) step.status.shutdown?.conversations.forEach(remainingMs);
 }
 
 /** A conflict, or an object that is gone: what was planned upon is not so any more. */

@@ -1,24 +1,10 @@
 import { z } from 'zod';
+import { callbacksSchema } from './callbacks-schema.ts';
 import { duration, port } from './fields.ts';
 import { clientCertificatesSchema, podIdentitySchema } from './identity-schema.ts';
+import { injectionSchema } from './injection-schema.ts';
 import { jobsSchema } from './jobs-schema.ts';
 
-const envName = (byDefault: string) =>
-  z
-    .string()
-    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a name for an environment variable: letters, digits and _')
-    .default(byDefault);
-const absoluteDirectory = z.string().regex(/^\/[^:]+$/, 'must be an absolute path without ":"');
-const fileName = (byDefault: string) =>
-  z
-    .string()
-    .regex(/^[^/:]+$/, 'must be a file name without "/"')
-    .default(byDefault);
-const endpoint = z
-  .url({ protocol: /^https?$/ })
-  .refine((text) => !/[?#]/.test(text), 'must have no query and no fragment');
-
-export const PARTS = ['admission', 'gate', 'callbacks', 'controller', 'jobs'] as const;
 /** Job-done webhooks are a Deployment of their own, with rights of their own. */
 const DEFAULT_PARTS = PARTS.filter((part) => part !== 'jobs');
 export type Part = (typeof PARTS)[number];
@@ -90,99 +76,9 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
 
-  injection: z
-    .strictObject({
-      tokenEnv: z
-        .array(envName('KRAKE_TOKEN'))
-        .default(['KRAKE_TOKEN'])
-        .describe('Environment variables that hold the token.'),
-      completeTokenEnv: envName('KRAKE_COMPLETE_TOKEN').describe(
-        "Krake's current name of the token for the complete hook.",
-      ),
-      completeUrlEnv: envName('KRAKE_COMPLETE_URL').describe('Environment variable with the complete URL.'),
-      shutdownTokenEnv: envName('KRAKE_SHUTDOWN_TOKEN').describe(
-        "Krake's current name of the token for the shutdown hook.",
-      ),
-      shutdownUrlEnv: envName('KRAKE_SHUTDOWN_URL').describe('Environment variable with the shutdown URL.'),
-      mountDirectories: z
-        .array(absoluteDirectory)
-        .min(1)
-        .default(['/etc/krake_cert'])
-        .describe('Directories where the TLS files are mounted read-only.'),
-      caBundleFile: fileName('ca-bundle.pem').describe('File name of the CA bundle in them.'),
-      certFile: fileName('cert.pem').describe(
-        "File name of the application's certificate in them, the intermediate after it.",
-      ),
-      keyFile: fileName('key.pem').describe('File name of its private key in them.'),
-      tokenFileEnv: envName('KRAKE_TOKEN_FILE').describe(
-        'With `auth: pod-identity`: environment variable with the path of the token.',
-      ),
-      tokenDirectory: absoluteDirectory
-        .default('/var/run/secrets/hooks.krake.dev')
-        .describe('With `auth: pod-identity`: directory of the token, mounted read-only.'),
-      fsGroup: z
-        .int()
-        .min(1)
-        .default(65_532)
-        .describe(
-          'Group that may read the private key, given to a pod that has no fsGroup of its own and no volume whose files it would change.',
-        ),
-    })
-    .prefault({}),
+  injection: injectionSchema,
 
-  callbacks: z
-    .strictObject({
-      host: z.string().default('').describe('Address to listen on; empty: all, IPv6 and IPv4.'),
-      port: port(8444).describe('Port of the callback listener; 0 chooses a free one.'),
-      serviceName: z
-        .string()
-        .default('krake-hooks-callbacks')
-        .describe('Service in front of the callback listener; its DNS names stand in the certificate.'),
-      servicePort: port(443).describe('Port of that Service, as injected URLs name it.'),
-      externalEndpoint: endpoint
-        .optional()
-        .describe(
-          'Base URL that applications use instead of the Service address, for example behind an ingress; a path prefix is kept.',
-        ),
-      extraNames: z
-        .array(z.string())
-        .default([])
-        .describe('Further DNS names and IP addresses of the serving certificate.'),
-      bodyLimitBytes: z.int().min(128).default(65_536).describe('Largest request body.'),
-      ratePerApplicationPerSecond: z
-        .number()
-        .positive()
-        .default(20)
-        .describe(
-          'Proven signals per second and application beyond which 429 is answered; a repeat that needs no write counts a tenth.',
-        ),
-      rateBurst: z
-        .int()
-        .positive()
-        .default(60)
-        .describe('Proven signals of one application that may come at once.'),
-      clientCertificate: z
-        .enum(['required', 'optional', 'off'])
-        .default('required')
-        .describe(
-          'Whether a token needs the certificate of its application beside it; optional: one that is shown has to fit. A pod identity needs none.',
-        ),
-      trustedProxies: z
-        .array(z.string())
-        .default([])
-        .describe(
-          'Networks (CIDR) of proxies that end TLS; only from them the client certificate is taken out of a header.',
-        ),
-      forwardedCertificateHeader: z
-        .string()
-        .regex(/^[A-Za-z0-9-]+$/, 'must be a header name')
-        .default('ssl-client-cert')
-        .describe(
-          'Header in which such a proxy forwards the client certificate, PEM, URL-encoded (as ingress-nginx does).',
-        ),
-    })
-    .prefault({}),
-
+  callbacks: callbacksSchema,
   podIdentity: podIdentitySchema,
 
   gate: z

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+
+const envName = (byDefault: string) =>
+  z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a name for an environment variable: letters, digits and _')
+    .default(byDefault);
+const absoluteDirectory = z.string().regex(/^\/[^:]+$/, 'must be an absolute path without ":"');
+const fileName = (byDefault: string) =>
+  z
+    .string()
+    .regex(/^[^/:]+$/, 'must be a file name without "/"')
+    .default(byDefault);
+
+/** `injection`: what is put into pods, and under which names. */
+export const injectionSchema = z
+  .strictObject({
+    tokenEnv: z
+      .array(envName('KRAKE_TOKEN'))
+      .default(['KRAKE_TOKEN'])
+      .describe('Environment variables that hold the token.'),
+    completeTokenEnv: envName('KRAKE_COMPLETE_TOKEN').describe(
+      "Krake's current name of the token for the complete hook.",
+    ),
+    completeUrlEnv: envName('KRAKE_COMPLETE_URL').describe('Environment variable with the complete URL.'),
+    shutdownTokenEnv: envName('KRAKE_SHUTDOWN_TOKEN').describe(
+      "Krake's current name of the token for the shutdown hook.",
+    ),
+    shutdownUrlEnv: envName('KRAKE_SHUTDOWN_URL').describe('Environment variable with the shutdown URL.'),
+    mountDirectories: z
+      .array(absoluteDirectory)
+      .min(1)
+      .default(['/etc/krake_cert'])
+      .describe('Directories where the TLS files are mounted read-only.'),
+    caBundleFile: fileName('ca-bundle.pem').describe('File name of the CA bundle in them.'),
+    certFile: fileName('cert.pem').describe(
+      "File name of the application's certificate in them, the intermediate after it.",
+    ),
+    keyFile: fileName('key.pem').describe('File name of its private key in them.'),
+    tokenFileEnv: envName('KRAKE_TOKEN_FILE').describe(
+      'With `auth: pod-identity`: environment variable with the path of the token.',
+    ),
+    tokenDirectory: absoluteDirectory
+      .default('/var/run/secrets/hooks.krake.dev')
+      .describe('With `auth: pod-identity`: directory of the token, mounted read-only.'),
+    fsGroup: z
+      .int()
+      .min(1)
+      .default(65_532)
+      .describe(
+        'Group that may read the private key, given to a pod that has no fsGroup of its own and no volume whose files it would change.',
+      ),
+  })
+  .prefault({});
