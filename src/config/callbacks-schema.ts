@@ -5,8 +5,6 @@ const endpoint = z
   .url({ protocol: /^https?$/ })
   .refine((text) => !/[?#]/.test(text), 'must have no query and no fragment');
 
-export const PARTS = ['admission', 'gate', 'callbacks', 'controller', 'jobs'] as const;
-
 /** `callbacks`: where signals are received, from whom, and how many. */
 export const callbacksSchema = z
   .strictObject({

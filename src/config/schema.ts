@@ -5,6 +5,7 @@ import { clientCertificatesSchema, podIdentitySchema } from './identity-schema.t
 import { injectionSchema } from './injection-schema.ts';
 import { jobsSchema } from './jobs-schema.ts';
 
+export const PARTS = ['admission', 'gate', 'callbacks', 'controller', 'jobs'] as const;
 /** Job-done webhooks are a Deployment of their own, with rights of their own. */
 const DEFAULT_PARTS = PARTS.filter((part) => part !== 'jobs');
 export type Part = (typeof PARTS)[number];
