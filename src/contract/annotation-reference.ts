@@ -1,5 +1,7 @@
 import {
+  ANNOTATION_AUTH,
   ANNOTATION_COMPLETE_ACTION,
+  ANNOTATION_COMPLETE_WHEN,
   ANNOTATION_CONTAINERS,
   ANNOTATION_HOOKS,
   ANNOTATION_REQUEST,
@@ -9,6 +11,7 @@ import {
   ANNOTATION_SHUTDOWN_SERVICE,
   ANNOTATION_SHUTDOWN_TIMEOUT,
   ANNOTATION_SHUTDOWN_WHEN,
+  AUTHS,
   COMPLETE_ACTIONS,
   HOOKS,
   MAX_SHUTDOWN_RETRIES,
@@ -51,9 +54,19 @@ export const ANNOTATION_REFERENCE: readonly AnnotationEntry[] = [
     hook: 'any',
     values: 'comma list of names of containers, init containers included',
     byDefault: 'all regular containers',
-    meaning: 'The containers that get token, URLs and CA bundle.',
+    meaning: 'The containers that get token, URLs and TLS files.',
     examples: ['app', 'app,saver'],
     misspelt: 'a container that is not there is left out',
+  },
+  {
+    key: ANNOTATION_AUTH,
+    hook: 'any',
+    values: words(AUTHS),
+    byDefault: 'token',
+    meaning:
+      'What the application proves itself with: the token of its Secret and its client certificate, or the service account token of its pod (`KRAKE_TOKEN_FILE`), with which nothing secret is stored.',
+    examples: AUTHS,
+    misspelt: '`pod-identity`: nothing secret is stored by a slip',
   },
   {
     key: ANNOTATION_COMPLETE_ACTION,
@@ -63,6 +76,16 @@ export const ANNOTATION_REFERENCE: readonly AnnotationEntry[] = [
     meaning: 'What is done to the workload when the application says that it is complete.',
     examples: COMPLETE_ACTIONS,
     misspelt: '`none`: nothing is deleted by a slip',
+  },
+  {
+    key: ANNOTATION_COMPLETE_WHEN,
+    hook: 'complete',
+    values: '`any`, `all` or a number from 1',
+    byDefault: 'any',
+    meaning:
+      'How many pods have to say that they are complete. More than `any` needs `auth: pod-identity`: a token tells no pod from another, so without it `any` holds.',
+    examples: ['any', 'all', '3'],
+    misspelt: '`all`: nothing is deleted by a slip',
   },
   {
     key: ANNOTATION_SHUTDOWN_SERVICE,

@@ -1,16 +1,21 @@
 import { didYouMean } from './did-you-mean.ts';
 import { parseShutdownAnnotations, type ShutdownChoice } from './shutdown-annotations.ts';
 import {
+  ANNOTATION_AUTH,
   ANNOTATION_COMPLETE_ACTION,
+  ANNOTATION_COMPLETE_WHEN,
   ANNOTATION_CONTAINERS,
   ANNOTATION_HOOKS,
   ANNOTATION_REQUEST,
   ANNOTATION_STAMPED_FROM,
+  AUTHS,
   COMPLETE_ACTIONS,
+  COUNT_OF_PODS,
   GROUP,
   HOOKS,
   SETTING_ANNOTATIONS,
   USER_ANNOTATIONS,
+  type Auth,
   type CompleteAction,
   type Hook,
 } from './labels.ts';
@@ -22,6 +27,10 @@ export interface HookRequest {
   /** Names of the containers to inject; undefined: every regular container. */
   readonly containers: readonly string[] | undefined;
   readonly completeAction: CompleteAction;
+  /** Whose signal completes the application: `any`, `all` or a number of pods. With `auth: token` always `any`: a token tells no pod from another. */
+  readonly completeWhen: string;
+  /** What the application proves itself with. */
+  readonly auth: Auth;
   /** How it wants to be asked to shut down; the defaults where nothing is said. */
   readonly shutdown: ShutdownChoice;
   /** What the user should hear of, in words, with what was probably meant. Never contains more than annotation keys and values. */
@@ -38,12 +47,15 @@ type Annotations = Readonly<Record<string, string>> | undefined;
  * unknown action falls back to `delete` only if no complete hook is lost by it (see below), each with a warning.
  *
  * A misspelt complete-action falls back to `none`, not to the default `delete`: whoever wrote one meant something other than
- * the default, and deleting is the one action that cannot be taken back.
+ * the default, and deleting is the one action that cannot be taken back. A misspelt complete-when is `all` for the same reason, and a misspelt
+ * auth is `pod-identity`: then nothing secret is stored, and no single pod speaks for all.
  */
 export function parseHookAnnotations(annotations: Annotations): HookRequest {
   const warnings: string[] = [];
   const hooks = parseHooks(annotations?.[ANNOTATION_HOOKS], warnings);
   const completeAction = parseCompleteAction(annotations?.[ANNOTATION_COMPLETE_ACTION], warnings);
+  const auth = parseAuth(annotations?.[ANNOTATION_AUTH], warnings);
+  const completeWhen = parseCompleteWhen(annotations?.[ANNOTATION_COMPLETE_WHEN], warnings);
   const shutdown = parseShutdownAnnotations(annotations, warnings);
   const containers = splitList(annotations?.[ANNOTATION_CONTAINERS]);
   warnings.push(...misspeltKeys(annotations));
@@ -51,13 +63,15 @@ export function parseHookAnnotations(annotations: Annotations): HookRequest {
     hooks,
     containers: containers.length > 0 ? containers : undefined,
     completeAction,
+    completeWhen: auth === 'token' ? 'any' : completeWhen,
+    auth,
     shutdown,
     warnings,
   };
 }
 
 /**
- * The annotations of a pod template that asks for hooks, with the settings of its workload over them: complete-action and shutdown-* may stand
+ * The annotations of a pod template that asks for hooks, with the settings of its workload over them: complete-* and shutdown-* may stand
  * in either place, and the workload's own win. Where the workload itself asks, only its own annotations count.
  */
 export function withOwnSettings(
@@ -103,6 +117,24 @@ function parseCompleteAction(value: string | undefined, warnings: string[]): Com
   return 'none';
 }
 
+function parseCompleteWhen(value: string | undefined, warnings: string[]): string {
+  if (value === undefined) return 'any';
+  const text = value.trim();
+  if (COUNT_OF_PODS.test(text)) return text;
+  warnings.push(
+    `${ANNOTATION_COMPLETE_WHEN}: "${value.slice(0, 63)}" cannot be used, "all" is used until it is corrected; write any, all or a number from 1`,
+  );
+  return 'all';
+}
+
+function parseAuth(value: string | undefined, warnings: string[]): Auth {
+  if (value === undefined) return 'token';
+  const auth = AUTHS.find((candidate) => candidate === value.trim());
+  if (auth !== undefined) return auth;
+  warnings.push(unknownValue(ANNOTATION_AUTH, value, AUTHS, '"pod-identity" is used until it is corrected'));
+  return 'pod-identity';
+}
+
 function unknownValue(key: string, value: string, known: readonly string[], consequence: string): string {
   const meant = didYouMean(value, known);
   const hint = meant === undefined ? `known are ${known.join(', ')}` : `did you mean "${meant}"?`;
@@ -122,10 +154,16 @@ function misspeltKeys(annotations: Annotations): string[] {
     }
     const meant = didYouMean(key, known);
     const hint =
-      meant === undefined ? `known annotations are ${known.join(', ')}` : `did you mean "${meant}"?`;
+      meant === undefined
+        ? `known under ${GROUP}/ are ${known.map(nameOf).join(', ')}`
+        : `did you mean "${meant}"?`;
     warnings.push(`annotation "${key.slice(0, 100)}" is unknown and ignored; ${hint}`);
   }
   return warnings;
+}
+
+function nameOf(key: string): string {
+  return key.slice(key.indexOf('/') + 1);
 }
 
 function isNearlyOurs(key: string): boolean {

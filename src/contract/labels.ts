@@ -74,10 +74,17 @@ export const SHUTDOWN_ANNOTATIONS = [
 ] as const;
 
 /** What an application wants done, beside which hooks it wants where; no pod needs to know it. */
-export const SETTING_ANNOTATIONS = [ANNOTATION_COMPLETE_ACTION, ...SHUTDOWN_ANNOTATIONS] as const;
+export const SETTING_ANNOTATIONS = [
+  ANNOTATION_COMPLETE_ACTION,
+  ANNOTATION_COMPLETE_WHEN,
+  ...SHUTDOWN_ANNOTATIONS,
+] as const;
+
+/** What the pods of an application are given, and which of their containers: the annotations that a stamp copies into a pod template. */
+export const TEMPLATE_ANNOTATIONS = [ANNOTATION_HOOKS, ANNOTATION_CONTAINERS, ANNOTATION_AUTH] as const;
 
 /** All annotations a user may write; anything else under the group is answered with a warning. */
-export const USER_ANNOTATIONS = [ANNOTATION_HOOKS, ANNOTATION_CONTAINERS, ...SETTING_ANNOTATIONS] as const;
+export const USER_ANNOTATIONS = [...TEMPLATE_ANNOTATIONS, ...SETTING_ANNOTATIONS] as const;
 
 /** `app.kubernetes.io/managed-by` value on the objects that the controller makes. */
 export const MANAGED_BY = 'krake-hooks';
@@ -91,6 +98,9 @@ export type CompleteAction = (typeof COMPLETE_ACTIONS)[number];
 /** `token`: Krake's, from its Secret, with its certificate. `pod-identity`: a projected service account token; nothing secret is stored. */
 export const AUTHS = ['token', 'pod-identity'] as const;
 export type Auth = (typeof AUTHS)[number];
+
+/** Whose signals count, of `complete` and of the `pod` form of shutdown: `any`, `all` or a number of pods. */
+export const COUNT_OF_PODS = /^(?:all|any|[1-9]\d{0,3})$/;
 
 /** Why a pod is about to go. `deletion`: somebody deletes it, its owner or its namespace; `scale-down`: its owner needs it no more. */
 export const SHUTDOWN_CAUSES = ['deletion', 'eviction', 'scale-down'] as const;

@@ -7,6 +7,7 @@ import {
   ANNOTATION_SHUTDOWN_SERVICE,
   ANNOTATION_SHUTDOWN_TIMEOUT,
   ANNOTATION_SHUTDOWN_WHEN,
+  COUNT_OF_PODS,
   MAX_SHUTDOWN_RETRIES,
   MAX_SHUTDOWN_TIMEOUT_MS,
   SHUTDOWN_CAUSES,
@@ -117,7 +118,7 @@ function parseOn(value: string | undefined, warn: Warn): readonly ShutdownCause[
 function parseWhen(value: string | undefined, warn: Warn): string {
   if (value === undefined) return DEFAULT_SHUTDOWN.when;
   const text = value.trim();
-  if (/^(?:all|any|[1-9]\d{0,3})$/.test(text)) return text;
+  if (COUNT_OF_PODS.test(text)) return text;
   warn(
     ANNOTATION_SHUTDOWN_WHEN,
     `"${quote(value)}" cannot be used, "all" is used; write all, any or a number from 1`,

@@ -4,6 +4,8 @@ import { DEFAULT_SHUTDOWN, parseHookAnnotations, withOwnSettings } from '../../.
 
 const HOOKS = 'hooks.krake.dev/hooks';
 const ACTION = 'hooks.krake.dev/complete-action';
+const WHEN = 'hooks.krake.dev/complete-when';
+const AUTH = 'hooks.krake.dev/auth';
 
 describe('parseHookAnnotations', () => {
   it('asks for nothing without annotations', () => {
@@ -11,6 +13,8 @@ describe('parseHookAnnotations', () => {
       hooks: [],
       containers: undefined,
       completeAction: 'delete',
+      completeWhen: 'any',
+      auth: 'token',
       shutdown: DEFAULT_SHUTDOWN,
       warnings: [],
     });
@@ -69,12 +73,47 @@ describe('parseHookAnnotations', () => {
     expect(request.warnings[0]).toContain('did you mean "scale-to-zero"?');
   });
 
+  it.each(['any', 'all', ' 3 ', '9999'])('counts pods with an identity: %j', (when) => {
+    const request = parseHookAnnotations({ [AUTH]: 'pod-identity', [WHEN]: when });
+    expect(request).toMatchObject({ auth: 'pod-identity', completeWhen: when.trim(), warnings: [] });
+  });
+
+  it.each([undefined, 'token', ' token '])(
+    'counts no pods with auth %j: a token tells none from another',
+    (auth) => {
+      const request = parseHookAnnotations({ [WHEN]: '3', ...(auth !== undefined && { [AUTH]: auth }) });
+      expect(request).toMatchObject({ auth: 'token', completeWhen: 'any', warnings: [] });
+    },
+  );
+
+  it.each(['0', '-1', 'al', '10000', '1.5', ''])(
+    'lets no slip in complete-when delete sooner than meant: %j',
+    (when) => {
+      const request = parseHookAnnotations({ [AUTH]: 'pod-identity', [WHEN]: when });
+      expect(request.completeWhen).toBe('all');
+      expect(request.warnings).toEqual([
+        `${WHEN}: "${when}" cannot be used, "all" is used until it is corrected; write any, all or a number from 1`,
+      ]);
+    },
+  );
+
+  it('stores no secret by a slip in auth, and lets no single pod speak for all', () => {
+    const request = parseHookAnnotations({ [AUTH]: 'pod-identty', [WHEN]: 'all' });
+    expect(request).toMatchObject({ auth: 'pod-identity', completeWhen: 'all' });
+    expect(request.warnings).toEqual([
+      `${AUTH}: unknown value "pod-identty", "pod-identity" is used until it is corrected; did you mean "pod-identity"?`,
+    ]);
+    expect(parseHookAnnotations({ [AUTH]: 'certificate' }).auth).toBe('pod-identity');
+  });
+
   it('never throws and bounds what it repeats, whatever the annotations hold', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 2000 }), fc.string({ maxLength: 300 }), (value, key) => {
         const request = parseHookAnnotations({
           [HOOKS]: value,
           [ACTION]: value,
+          [WHEN]: value,
+          [AUTH]: value,
           [`hooks.krake.dev/${key}`]: value,
         });
         for (const warning of request.warnings) expect(warning.length).toBeLessThan(400);
