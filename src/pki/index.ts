@@ -24,3 +24,17 @@ export { servingNames, type ServingNamesOptions } from './serving-names.ts';
 export type { TrustBundle } from './trust-bundle.ts';
 export { verifyServing, type ServingTarget, type ServingVerdict } from './verify-serving.ts';
 export { readCaBundles, type WebhookConfigurationRef } from './webhook-configuration.ts';
+export type { ClientCertificate, ClientCertificateIssuer } from './clients/client-certificate.ts';
+export {
+  createClientCertificateIssuer,
+  type ClientCertificateIssuerDeps,
+  type ClientCertificateIssuerOptions,
+} from './clients/client-certificate-issuer.ts';
+export { readClientIdentity, type ClientIdentity } from './clients/client-identity.ts';
+export {
+  createClientTrust,
+  type ClientTrust,
+  type ClientTrustDeps,
+  type ClientTrustOptions,
+  type ClientVerdict,
+} from './clients/client-trust.ts';
