@@ -138,6 +138,7 @@ export const certificateStatusSchema = z.object({
   issuerSha256: sha256Hex.describe('SHA-256 of the certificate that signed it (DER), in hex.'),
   notBefore: z.iso.datetime(),
   notAfter: z.iso.datetime().describe('It is not taken after this.'),
+  renewAt: z.iso.datetime().optional().describe('When another one takes its place.'),
 });
 export type CertificateStatus = z.infer<typeof certificateStatusSchema>;
 
@@ -203,6 +204,11 @@ export const applicationStatusSchema = z.object({
   shutdown: shutdownStatusSchema
     .optional()
     .describe('The conversations before pods go; absent: the shutdown hook is off.'),
+  handledRotation: z
+    .string()
+    .max(512)
+    .optional()
+    .describe("The person's request to rotate that was answered last, until its annotation is gone."),
   conditions: z
     .array(conditionSchema)
     .max(16)

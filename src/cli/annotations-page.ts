@@ -46,7 +46,7 @@ If several workloads are one application, the most careful of their wishes holds
 
 | annotation | values | meaning |
 | --- | --- | --- |
-| \`${REQUEST_REFERENCE.key}\` | ${REQUEST_REFERENCE.values} | what a person wants now; the controller carries it out and takes the annotation away. \`krake-hooks retry\`, \`release\`, \`cancel\` and \`migrate\` write the same and say what came of it |
+| \`${REQUEST_REFERENCE.key}\` | ${REQUEST_REFERENCE.values} | what a person wants now; the controller carries it out and takes the annotation away. \`krake-hooks retry\`, \`release\`, \`cancel\`, \`migrate\` and \`rotate\` write the same and say what came of it |
 `;
 }
 

@@ -1,10 +1,11 @@
 import {
   isHolding,
   type Application,
+  type ApplicationStatus,
   type Conversation,
   type ShutdownStatus,
 } from '../applications/index.ts';
-import type { ParsedRequest } from '../contract/index.ts';
+import { formatDuration, type ParsedRequest } from '../contract/index.ts';
 
 /** Whether a person's request makes sense now, and what comes of it. */
 export type Verdict =
@@ -15,6 +16,7 @@ export type Verdict =
  * by what it reads live: it may refuse what is sensible here, a moment later.
  */
 export function judgeRequest(request: ParsedRequest, app: Application): Verdict {
+  if (request.request === 'rotate') return judgeRotation(app, request.graceMs ?? 0);
   if (!app.spec.hooks.includes('shutdown')) {
     return no(
       'its shutdown hook is off; add "shutdown" to the annotation hooks.krake.dev/hooks of its workload',
@@ -33,6 +35,16 @@ export function judgeRequest(request: ParsedRequest, app: Application): Verdict 
 /** True when the status shows that the request was carried out. */
 export function showsEffect(
   request: ParsedRequest['request'],
+  before: ApplicationStatus | undefined,
+  after: ApplicationStatus | undefined,
+): boolean {
+  return request === 'rotate'
+    ? before?.tokenSha256 !== after?.tokenSha256
+    : showsShutdownEffect(request, before?.shutdown, after?.shutdown);
+}
+
+function showsShutdownEffect(
+  request: ShutdownRequest,
   before: ShutdownStatus | undefined,
   after: ShutdownStatus | undefined,
 ): boolean {
@@ -47,9 +59,11 @@ export function showsEffect(
   });
 }
 
+/** What concerns the conversation before pods go. */
+type ShutdownRequest = Exclude<ParsedRequest['request'], 'rotate'>;
 type Judge = (held: readonly Conversation[], app: Application, request: ParsedRequest) => Verdict;
 
-const JUDGES: Readonly<Record<ParsedRequest['request'], Judge>> = {
+const JUDGES: Readonly<Record<ShutdownRequest, Judge>> = {
   retry(held, app) {
     if (held.length === 0) return nothingHeld(app);
     const givenUp = held.filter(({ givenUpAt }) => givenUpAt !== undefined);
@@ -86,6 +100,24 @@ const JUDGES: Readonly<Record<ParsedRequest['request'], Judge>> = {
     return yes(`it is asked to shut down; after its goodbye its pods go and come back ${place}`);
   },
 };
+
+function judgeRotation({ spec, status }: Application, graceMs: number): Verdict {
+  if (spec.auth === 'pod-identity') {
+    return no(
+      'its pods prove themselves by their identity; there is neither token nor certificate to replace',
+    );
+  }
+  if (status?.tokenSha256 === undefined)
+    return no('it has no token: its hooks are off, or just being switched on');
+  if (graceMs === 0) {
+    return yes(
+      'its token and certificate are void at once and replaced; pods that run hold the void token and have to be restarted',
+    );
+  }
+  return yes(
+    `its token and certificate are replaced; the former ones are taken for ${formatDuration(graceMs)} more, restart its pods by then`,
+  );
+}
 
 function yes(next: string): Verdict {
   return { sensible: true, next };

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
-import { parseDuration, parsePersonRequest, type PersonRequest } from '../contract/index.ts';
+import { REQUESTS, parseDuration, parsePersonRequest, type PersonRequest } from '../contract/index.ts';
 import { clientOf, configOf, withClusterFlags, type ClusterFlags } from './cluster-flags.ts';
 import { sendRequest } from './send-request.ts';
 
@@ -10,17 +10,19 @@ const DESCRIPTIONS: Readonly<Record<PersonRequest, string>> = {
   release: 'Let the pods of an application go without its goodbye; what it has not saved is lost.',
   cancel: 'Call a shutdown off: the pods stay. A deletion of the whole workload cannot be taken back.',
   migrate: 'Move an application: ask it to shut down, then let its pods go and come back elsewhere.',
+  rotate: 'Give an application a new token and certificate; the old ones are void at once, or after --grace.',
 };
 
 export interface RequestFlags {
   readonly namespace: string;
   readonly to?: string;
+  readonly grace?: string;
   readonly wait: string | false;
 }
 
-/** Adds the commands `retry`, `release`, `cancel` and `migrate`. */
+/** Adds the commands `retry`, `release`, `cancel`, `migrate` and `rotate`. */
 export function addRequestCommands(program: Command): void {
-  for (const request of ['retry', 'release', 'cancel', 'migrate'] as const) {
+  for (const request of REQUESTS) {
     const command = withClusterFlags(program.command(request))
       .description(DESCRIPTIONS[request])
       .argument('<application>', 'its name, or KIND/NAME of one of its workloads')
@@ -29,6 +31,12 @@ export function addRequestCommands(program: Command): void {
       command.option(
         '--to <key=value,...>',
         'labels of the nodes to move to; default: the scheduler chooses',
+      );
+    }
+    if (request === 'rotate') {
+      command.option(
+        '--grace <duration>',
+        'how long the former token and certificate are still taken, like 1h, at most 720h; default: not at all',
       );
     }
     command
@@ -60,9 +68,15 @@ export function addRequestCommands(program: Command): void {
 
 /** @throws Error that names the flag and how to write it */
 export function readRequest(request: PersonRequest, name: string, flags: RequestFlags) {
-  const { namespace, to, wait } = flags;
-  const parsed = parsePersonRequest(to === undefined ? request : `${request}:${to}`);
+  const { namespace, to, grace, wait } = flags;
+  const detail = request === 'rotate' ? grace : to;
+  const parsed = parsePersonRequest(detail === undefined ? request : `${request}:${detail}`);
   if (parsed === undefined) {
+    if (request === 'rotate') {
+      throw new Error(
+        `--grace ${grace?.slice(0, 100) || '""'}: write a duration like 10m or 1h, at most 720h`,
+      );
+    }
     throw new Error(`--to ${(to ?? '').slice(0, 100)}: write labels of nodes as KEY=VALUE[,KEY=VALUE]`);
   }
   const waitMs = wait === false || wait === '0' ? 0 : parseDuration(wait);

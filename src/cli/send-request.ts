@@ -58,7 +58,7 @@ export async function sendRequest(
     print(`taken up; Application ${name} is gone`);
     return 0;
   }
-  const hasEffect = showsEffect(options.request.request, before.status?.shutdown, after.status?.shutdown);
+  const hasEffect = showsEffect(options.request.request, before.status, after.status);
   if (!hasEffect) print(`refused by the controller: ${await reasonOf(deps, after)}`);
   for (const line of describe(after)) print(line);
   return hasEffect ? 0 : 1;
@@ -80,7 +80,7 @@ async function write(deps: SendRequestDeps, options: SendRequestOptions): Promis
     }
     const verdict = judgeRequest(options.request, app);
     if (!verdict.sensible) throw new Error(`Application ${name}: ${verdict.why}`);
-    const isRemembered = app.status?.shutdown?.handledRequest === text;
+    const isRemembered = wasJustHandled(app, text);
     if (waiting === undefined && isRemembered && now() - startedMs < FORGET_MS) {
       // Written now, it would be taken for the one that was carried out a moment ago.
       await pause(POLL_MS);
@@ -102,6 +102,10 @@ async function write(deps: SendRequestDeps, options: SendRequestOptions): Promis
   }
 }
 
+function wasJustHandled({ status }: Application, text: string): boolean {
+  return status?.shutdown?.handledRequest === text || status?.handledRotation === text;
+}
+
 async function untilTaken(
   { client, now, pause }: SendRequestDeps,
   { waitMs }: SendRequestOptions,
@@ -119,8 +123,10 @@ async function untilTaken(
 
 function describe({ metadata, status }: Application): string[] {
   const held = status?.conditions?.find(({ type }) => type === 'Held');
+  const pods = status?.conditions?.find(({ type }) => type === 'PodsInjected');
   return [
     `phase: ${status?.phase ?? 'none yet'}`,
+    ...(pods?.status === 'False' ? [`pods: ${pods.message}`] : []),
     ...(held === undefined ? [] : [`held: ${held.status === 'True' ? 'yes' : 'no'}, ${held.message}`]),
     `more: ${describeCommand(metadata.namespace, metadata.name)}`,
   ];

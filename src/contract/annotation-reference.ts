@@ -150,7 +150,7 @@ export const ANNOTATION_REFERENCE: readonly AnnotationEntry[] = [
 /** The annotation that a person writes on an Application, and not on a workload. */
 export const REQUEST_REFERENCE = {
   key: ANNOTATION_REQUEST,
-  values: `${words(REQUESTS)}, or \`migrate:KEY=VALUE[,KEY=VALUE]\` (labels of the nodes to move to); at most ${MAX_REQUEST_LENGTH} characters`,
+  values: `${words(REQUESTS)}, \`migrate:KEY=VALUE[,KEY=VALUE]\` (labels of the nodes to move to), \`rotate:DURATION\` (how long the former token and certificate are still taken, at most 720h); at most ${MAX_REQUEST_LENGTH} characters`,
 } as const;
 
 function words(list: readonly string[]): string {

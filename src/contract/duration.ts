@@ -33,3 +33,11 @@ function parseIsoDuration(text: string): number | undefined {
     return undefined; // the library throws on anything that is not ISO 8601
   }
 }
+
+/** Whole milliseconds in Go's form, in the largest unit that leaves no rest; {@link parseDuration} reads the same from it. */
+export function formatDuration(ms: number): string {
+  for (const unit of ['h', 'm', 's'] as const) {
+    if (ms > 0 && ms % GO_UNIT_MS[unit] === 0) return `${ms / GO_UNIT_MS[unit]}${unit}`;
+  }
+  return `${ms}ms`;
+}

@@ -57,7 +57,7 @@ export const ANNOTATION_SHUTDOWN_WHEN = `${GROUP}/shutdown-when`;
  * or `rotate:DURATION` (a new token and certificate; how long the old ones are still taken). The controller carries it out and takes it away.
  */
 export const ANNOTATION_REQUEST = `${GROUP}/request`;
-export const REQUESTS = ['retry', 'release', 'cancel', 'migrate'] as const;
+export const REQUESTS = ['retry', 'release', 'cancel', 'migrate', 'rotate'] as const;
 export type PersonRequest = (typeof REQUESTS)[number];
 
 /** Finalizer on workloads, Applications and their Secrets: they stay until the application has said goodbye. */

@@ -20,7 +20,7 @@ export function answerRequest(draft: Draft, s: ShutdownSituation): void {
   const parsed = parsePersonRequest(text);
   const problem =
     parsed === undefined
-      ? 'it is none of retry, release, cancel, migrate, migrate:KEY=VALUE'
+      ? 'it is none of retry, release, cancel, migrate, migrate:KEY=VALUE, rotate, rotate:DURATION'
       : ANSWERS[parsed.request](draft, s, parsed);
   const event: PlannedEvent =
     problem === undefined ? requestTaken(text, s) : requestRefused(text.slice(0, MAX_SHOWN), problem, s);
@@ -30,8 +30,8 @@ export function answerRequest(draft: Draft, s: ShutdownSituation): void {
 const MAX_LENGTH = 512;
 const MAX_SHOWN = 63;
 
-/** Each says why it cannot be done; undefined: it is. */
-const ANSWERS = { retry, release, cancel, migrate } as const;
+/** Each says why it cannot be done; undefined: it is. What is about token and certificate is answered before. */
+const ANSWERS = { retry, release, cancel, migrate, rotate: () => undefined } as const;
 
 function retry(draft: Draft, s: ShutdownSituation): string | undefined {
   const held = holding(draft);

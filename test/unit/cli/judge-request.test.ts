@@ -85,6 +85,25 @@ describe('judgeRequest', () => {
   });
 });
 
+describe('judgeRequest, rotate', () => {
+  const running = (changes: Parameters<typeof application>[0] = {}) =>
+    application({ spec: { hooks: ['complete'] }, status: { tokenSha256: 'a'.repeat(64) }, ...changes });
+
+  it.each<[string, Application, string]>([
+    ['rotate', running(), 'void at once and replaced'],
+    ['rotate:0s', running(), 'void at once and replaced'],
+    ['rotate:90m', running(), 'taken for 90m more'],
+    [
+      'rotate',
+      running({ spec: { auth: 'pod-identity' } }),
+      'NO: its pods prove themselves by their identity',
+    ],
+    ['rotate', running({ status: {} }), 'NO: it has no token'],
+  ])('%s: %#', (text, app, next) => {
+    expect(judge(text, app)).toContain(next);
+  });
+});
+
 describe('showsEffect', () => {
   const ask = (attempts: number) => ({ attempts, attemptedAt: '2026-11-21T08:00:00Z' });
   const before = shutdownOf(conversation({ ask: ask(2) }));
@@ -104,13 +123,20 @@ describe('showsEffect', () => {
     ['migrate', before, false],
     ['migrate', { ...before, sequence: 2 }, true],
   ])('%s: %#', (request, after, expected) => {
-    expect(showsEffect(request, before, after)).toBe(expected);
+    expect(showsEffect(request, { shutdown: before }, after && { shutdown: after })).toBe(expected);
+  });
+
+  it('sees that the token is another one', () => {
+    const held = (tokenSha256: string) => ({ tokenSha256 });
+    expect(showsEffect('rotate', held('a'), held('a'))).toBe(false);
+    expect(showsEffect('rotate', held('a'), held('b'))).toBe(true);
+    expect(showsEffect('rotate', held('a'), {})).toBe(true);
   });
 
   it('counts the attempts at pods', () => {
     const pods = (attempts: number) => [{ uid: 'p1', name: 'web-1', ask: ask(attempts) }];
     const asked = (attempts: number) => shutdownOf(conversation({ form: 'pod', pods: pods(attempts) }));
-    expect(showsEffect('retry', asked(1), asked(1))).toBe(false);
-    expect(showsEffect('retry', asked(1), asked(2))).toBe(true);
+    expect(showsEffect('retry', { shutdown: asked(1) }, { shutdown: asked(1) })).toBe(false);
+    expect(showsEffect('retry', { shutdown: asked(1) }, { shutdown: asked(2) })).toBe(true);
   });
 });

@@ -177,6 +177,17 @@ describe('readRequest', () => {
     });
   });
 
+  it('reads how long the former token is taken', () => {
+    expect(readRequest('rotate', 'web', flags()).request).toEqual({ request: 'rotate', nodeSelector: {} });
+    expect(readRequest('rotate', 'web', flags({ grace: '1h' })).request).toMatchObject({
+      graceMs: 3_600_000,
+    });
+    expect(() => readRequest('rotate', 'web', flags({ grace: 'soon' }))).toThrow(
+      '--grace soon: write a duration',
+    );
+    expect(() => readRequest('rotate', 'web', flags({ grace: '' }))).toThrow('--grace "": write a duration');
+  });
+
   it.each<[Partial<RequestFlags>, string]>([
     [{ to: 'ssd' }, '--to ssd: write labels'],
     [{ to: '' }, '--to : write labels'],

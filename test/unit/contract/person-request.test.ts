@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { formatPersonRequest, parsePersonRequest } from '../../../src/contract/index.ts';
+import { formatPersonRequest, isRotateRequest, parsePersonRequest } from '../../../src/contract/index.ts';
 
 describe('parsePersonRequest', () => {
   it.each([
@@ -18,6 +18,11 @@ describe('parsePersonRequest', () => {
       'migrate:topology.kubernetes.io/zone=eu-1_A.b',
       { request: 'migrate', nodeSelector: { 'topology.kubernetes.io/zone': 'eu-1_A.b' } },
     ],
+    ['rotate', { request: 'rotate', nodeSelector: {} }],
+    ['rotate:1h30m', { request: 'rotate', nodeSelector: {}, graceMs: 5_400_000 }],
+    [' rotate: PT10M ', { request: 'rotate', nodeSelector: {}, graceMs: 600_000 }],
+    ['rotate:0s', { request: 'rotate', nodeSelector: {}, graceMs: 0 }],
+    ['rotate:720h', { request: 'rotate', nodeSelector: {}, graceMs: 2_592_000_000 }],
   ])('reads %j', (text, expected) => {
     expect(parsePersonRequest(text)).toEqual(expected);
   });
@@ -50,6 +55,13 @@ describe('parsePersonRequest', () => {
     `migrate:a=${'b'.repeat(64)}`,
     `migrate:${'a.'.repeat(127)}/b=c`,
     'migrate a=b',
+    'rotate:',
+    'rotate:soon',
+    'rotate:721h',
+    'rotate:-1h',
+    `rotate:${'9'.repeat(60)}h`,
+    'rotate:a=b',
+    'rotates',
     `migrate:${Array.from({ length: 130 }, (_, i) => `k${i}=v`).join(',')}`,
     `retry${' '.repeat(600)}`,
   ])('refuses %j', (text) => {
@@ -73,6 +85,27 @@ describe('parsePersonRequest', () => {
         expect(parsePersonRequest(formatPersonRequest(request))).toEqual(request);
       }),
     );
+  });
+
+  it('reads back a time of grace', () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 2_592_000_000 }), (graceMs) => {
+        const request = { request: 'rotate' as const, nodeSelector: {}, graceMs };
+        expect(parsePersonRequest(formatPersonRequest(request))).toEqual(request);
+      }),
+    );
+    expect(formatPersonRequest({ request: 'rotate', nodeSelector: {}, graceMs: 5_400_000 })).toBe(
+      'rotate:90m',
+    );
+  });
+
+  it.each([
+    ['rotate', true],
+    [' rotate:nonsense', true],
+    ['rotates', false],
+    ['retry', false],
+  ])('knows who %j is for', (text, expected) => {
+    expect(isRotateRequest(text)).toBe(expected);
   });
 
   it('never throws', () => {
