@@ -7,6 +7,7 @@ import {
   type Listener,
   type ListenerOptions,
 } from '../http/index.ts';
+import { createOutcomeWriter } from '../deliveries/index.ts';
 import { createJobCaches, parseFamilies, syncFamilies, type JobCaches } from '../jobs/index.ts';
 import { createAuthorize, createJobsRouter } from '../jobs-api/index.ts';
 import { createLeaderElector, pause, systemClock } from '../kube/index.ts';
@@ -44,6 +45,7 @@ export function jobsPart(shared: Shared): Part {
   });
   const listener = createRestListener(shared, router);
   let running: JobsRuntime | undefined;
+  const outcomes = createOutcomeWriter({ client, logger: log, isBusy: () => running?.busy() === true });
 
   const lead = async (signal: AbortSignal): Promise<void> => {
     if (!(await filled(caches, signal))) return;
@@ -53,6 +55,7 @@ export function jobsPart(shared: Shared): Part {
         client,
         caches,
         caller,
+        outcomes,
         events,
         logger: log,
         delivererMetrics: delivererMetrics(metrics),
@@ -61,12 +64,8 @@ export function jobsPart(shared: Shared): Part {
       config,
     );
     running = runtime;
-    // A lost lease ends everything at once, since another leads by now; an orderly end lets calls under way end.
+    // Whether the lease is lost or given back: nothing more is begun from here on, and what has been sent is seen to its end.
     const cut = new AbortController();
-    const onAbort = () => {
-      if (signal.reason instanceof Error && signal.reason.name === 'LostLeaseError') cut.abort(signal.reason);
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
     await runtime.start(cut.signal);
     if (!signal.aborted) await once(signal, 'abort');
     await runtime.stop();
@@ -93,7 +92,7 @@ export function jobsPart(shared: Shared): Part {
   };
 
   return {
-    components: [outbound, caches, listener, elector],
+    components: [outbound, caches, outcomes, listener, elector],
     checks: [
       { name: 'jobs: listener', ready: () => listener.ready() },
       { name: 'jobs: caches synced', ready: () => caches.ready() },

@@ -6,6 +6,7 @@ import {
   createSigningKeys,
   type Deliverer,
   type DelivererMetrics,
+  type OutcomeWriter,
 } from '../deliveries/index.ts';
 import { createJobController, type JobCaches } from '../jobs/index.ts';
 import type { EventRecorder, FullKubeClient, WorkQueueMetrics } from '../kube/index.ts';
@@ -16,6 +17,8 @@ export interface JobsRuntimeDeps {
   readonly client: FullKubeClient;
   readonly caches: JobCaches;
   readonly caller: OutboundCaller;
+  /** Of the process: it outlives the leadership. */
+  readonly outcomes: OutcomeWriter;
   readonly events: EventRecorder;
   readonly logger: Logger;
   readonly delivererMetrics: DelivererMetrics;
@@ -24,11 +27,13 @@ export interface JobsRuntimeDeps {
 
 /** What the leader runs: the job controller and the deliverer, joined by the outbox. */
 export interface JobsRuntime {
-  /** The caches have to be filled. To be called once. When the signal is aborted everything ends at once. */
+  /** The caches have to be filled. To be called once. When the signal is aborted everything ends at once, calls under way included. */
   start(signal: AbortSignal): Promise<void>;
-  /** Ends in good order: calls under way may end. */
+  /** Begins nothing more, at once; calls under way may end, and what came of them is written. The same when the lease is lost. */
   stop(): Promise<void>;
   ready(): boolean;
+  /** More deliveries are to be stored than are being stored. */
+  busy(): boolean;
   pending(): number;
 }
 
@@ -48,7 +53,7 @@ export function createJobsRuntime(
   const deliverer: Deliverer = createDeliverer(
     {
       caller: deps.caller,
-      client,
+      outcomes: deps.outcomes,
       keys: createSigningKeys(client, () => performance.now()),
       webhook: (namespace, name) => caches.webhooks.get(`${namespace}/${name}`),
       endpoints,
@@ -57,7 +62,6 @@ export function createJobsRuntime(
       logger,
       now: Date.now,
       random: Math.random,
-      isBusy: () => controller.busy(),
     },
     {
       retryBaseMs: jobs.retryBase,
@@ -87,6 +91,7 @@ export function createJobsRuntime(
     },
   );
   let stopListening: (() => void) | undefined;
+  let isStopping = false;
 
   return {
     async start(signal) {
@@ -105,11 +110,12 @@ export function createJobsRuntime(
       await controller.start(signal);
     },
     async stop() {
-      await controller.stop();
-      await deliverer.stop();
+      isStopping = true;
+      await Promise.all([controller.stop(), deliverer.stop()]);
       stopListening?.();
     },
     ready: () => controller.ready() && deliverer.ready(),
+    busy: () => !isStopping && controller.busy(),
     pending: () => deliverer.pending(),
   };
 }

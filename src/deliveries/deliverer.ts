@@ -1,19 +1,5 @@
-import {
-  createWorkQueue,
-  isNotFound,
-  pause,
-  systemClock,
-  type KubeClient,
-  type ProcessResult,
-} from '../kube/index.ts';
-import {
-  ANNOTATION_REDELIVER,
-  WEBHOOK_DELIVERIES,
-  whyDisabled,
-  type DeliveryStatus,
-  type Webhook,
-  type WebhookDelivery,
-} from '../jobs/index.ts';
+import { pause, systemClock } from '../kube/index.ts';
+import { ANNOTATION_REDELIVER, whyDisabled, type Webhook, type WebhookDelivery } from '../jobs/index.ts';
 import type { Logger } from '../observability/index.ts';
 import {
   backoffMs,
@@ -34,14 +20,16 @@ import {
 import { attempt, type AttemptDeps, type AttemptOptions } from './attempt.ts';
 import type { DelivererEvents } from './deliverer-events.ts';
 import type { DelivererMetrics } from './deliverer-metrics.ts';
+import { endpointOf, isPending, keyOf, recordOf, type DeliveryRecord } from './delivery-record.ts';
 import type { EndpointStatus } from './endpoint-status.ts';
+import type { OutcomeWriter } from './outcome-writer.ts';
+import { createReporter } from './reporter.ts';
 import type { SigningKeys } from './signing-keys.ts';
-import { statusPatch } from './status-patch.ts';
 
 export interface DelivererDeps {
   readonly caller: OutboundCaller;
-  readonly client: Pick<KubeClient, 'patch'>;
   readonly keys: SigningKeys;
+  readonly outcomes: OutcomeWriter;
   /** From the watch cache. */
   readonly webhook: (namespace: string, name: string) => Webhook | undefined;
   readonly endpoints: EndpointStatus;
@@ -51,8 +39,6 @@ export interface DelivererDeps {
   readonly now: () => number;
   /** From 0 to below 1. */
   readonly random: () => number;
-  /** Deliveries are being stored that wait for the API server: they go before outcomes. */
-  readonly isBusy: () => boolean;
 }
 
 export interface DelivererOptions extends RetryOptions, AttemptOptions {
@@ -62,8 +48,11 @@ export interface DelivererOptions extends RetryOptions, AttemptOptions {
 /** Brings deliveries to their endpoints. To be run by the leader alone: the Lease is the claim on all deliveries. */
 export interface Deliverer {
   readonly name: string;
+  /** When the signal is aborted, calls under way are aborted: they stay Pending. */
   start(signal: AbortSignal): Promise<void>;
-  /** Begins nothing more; aborts what is under way: it stays Pending and is sent again by the next leader. */
+  /**
+   * Begins nothing more. What is under way has been sent already, so it may end for some seconds, and what came of it is written, lest the next leader sends it again.
+   */
   stop(): Promise<void>;
   ready(): boolean;
   /** Takes a delivery that is Pending, or asked for again. The same one again changes nothing. */
@@ -75,96 +64,67 @@ export interface Deliverer {
   pending(): number;
 }
 
-interface Entry {
-  delivery: WebhookDelivery;
-  /** The newest status, which the API server may not have yet. */
-  status: DeliveryStatus;
-  /** What the API server has, as far as this process knows. */
-  written: DeliveryStatus;
-  /** Turns in a row that the API server has spoilt. */
-  troubles: number;
-  /** When the oldest outcome came that is not written. */
-  unwrittenSince: number;
-}
-
-/** Who stops in good order lets the calls under way end, so that none is repeated for it. */
 const STOP_GRACE_MS = 3_000;
+const FLUSH_MS = 3_000;
 /** The API server is away. */
 const TROUBLE_BACKOFF = { baseMs: 200, capMs: 5_000 };
-/** Outcomes that are written at the same time. */
-const WRITERS = 16;
-const WRITE_RETRY = { backoffBaseMs: 100, backoffMaxMs: 5_000 };
-/** Who stops in good order lets what has been sent be written, so that it is not sent again. */
-const FLUSH_MS = 3_000;
-const FLUSH_POLL_MS = 20;
-/** Outcomes give way to new deliveries, which somebody waits for, but not for long: what is not written is sent again after a crash. */
-const GIVE_WAY = { pollMs: 100, maxMs: 3_000 };
 /** Says nothing of the endpoint. */
 const DONE: Processed = { health: 'neutral' };
 
 export function createDeliverer(deps: DelivererDeps, options: DelivererOptions): Deliverer {
-  const { logger, now } = deps;
-  const entries = new Map<string, Entry>();
+  const { logger, now, outcomes } = deps;
+  const records = new Map<string, DeliveryRecord>();
   let queues: EndpointQueues | undefined;
   const attemptDeps: AttemptDeps = { caller: deps.caller, keys: deps.keys, now };
-  // Beside the places of the endpoints: an API server that is slow must not make receivers look slow.
-  const outcomes = createWorkQueue<string>({
-    name: 'delivery-outcomes',
-    process: writeOutcome,
-    workers: WRITERS,
-    logger,
-    stopDeadlineMs: FLUSH_MS,
-    ...WRITE_RETRY,
-  });
+  const report = createReporter(deps);
 
   async function process(key: string, signal: AbortSignal): Promise<Processed> {
-    const entry = entries.get(key);
-    if (entry === undefined) return DONE;
+    const record = records.get(key);
+    if (record === undefined) return DONE;
     try {
-      const processed = await processEntry(entry, signal);
-      entry.troubles = 0;
+      const processed = await processRecord(record, signal);
+      record.troubles = 0;
       return processed;
     } catch (error) {
       // The next leader, or the next start, takes up what was interrupted.
-      return signal.aborted ? DONE : afterTrouble(entry, error);
+      return signal.aborted ? DONE : afterTrouble(record, error);
     }
   }
 
-  async function processEntry(entry: Entry, signal: AbortSignal): Promise<Processed> {
-    beginRoundIfAsked(entry);
-    if (!isPending(entry)) return DONE;
-    const waitMs = dueInMs(entry);
+  async function processRecord(record: DeliveryRecord, signal: AbortSignal): Promise<Processed> {
+    beginRoundIfAsked(record);
+    if (!isPending(record)) return DONE;
+    const waitMs = dueInMs(record);
     if (waitMs > 0) return { health: 'neutral', againInMs: waitMs };
-    const { namespace } = entry.delivery.metadata;
-    const { webhook: target } = entry.delivery.spec;
+    const { namespace } = record.delivery.metadata;
+    const { webhook: target } = record.delivery.spec;
     const webhook = deps.webhook(namespace, target.name);
     if (webhook?.metadata.uid !== target.uid) {
-      return end(entry, { phase: 'Cancelled', reason: 'WebhookDeleted' });
+      return end(record, { phase: 'Cancelled', reason: 'WebhookDeleted' });
     }
     if (whyDisabled(webhook) !== undefined)
-      return end(entry, { phase: 'DeadLetter', reason: 'EndpointDisabled' }, webhook);
-    return tryOnce(entry, webhook, signal);
+      return end(record, { phase: 'DeadLetter', reason: 'EndpointDisabled' }, webhook);
+    return tryOnce(record, webhook, signal);
   }
 
-  async function tryOnce(entry: Entry, webhook: Webhook, signal: AbortSignal): Promise<Processed> {
+  async function tryOnce(record: DeliveryRecord, webhook: Webhook, signal: AbortSignal): Promise<Processed> {
     const startedAt = now();
-    const outcome = await attempt(entry.delivery, webhook, attemptDeps, options, signal);
+    const outcome = await attempt(record.delivery, webhook, attemptDeps, options, signal);
     if (signal.aborted) return DONE; // this attempt does not count
-    const { delivery } = entry;
     const facts = { startedAt, now: now(), random: deps.random() };
-    const known = { metadata: delivery.metadata, status: entry.status };
-    entry.status = afterAttempt(known, webhook.spec, outcome, facts, options);
-    tell(entry, webhook, outcome, facts.now - startedAt);
-    hasOutcome(entry);
+    const known = { metadata: record.delivery.metadata, status: record.status };
+    record.status = afterAttempt(known, webhook.spec, outcome, facts, options);
+    report.attempted(record, webhook, outcome, facts.now - startedAt);
+    outcomes.changed(record);
     const health = healthOf(outcome);
-    return isPending(entry) ? { health, againInMs: Math.max(1, dueInMs(entry)) } : { health };
+    return isPending(record) ? { health, againInMs: Math.max(1, dueInMs(record)) } : { health };
   }
 
   /** The API server could not be asked for the key. */
-  function afterTrouble(entry: Entry, error: unknown): Processed {
-    entry.troubles += 1;
-    const againInMs = 100 + backoffMs(entry.troubles, TROUBLE_BACKOFF, deps.random());
-    const { namespace, name } = entry.delivery.metadata;
+  function afterTrouble(record: DeliveryRecord, error: unknown): Processed {
+    record.troubles += 1;
+    const againInMs = 100 + backoffMs(record.troubles, TROUBLE_BACKOFF, deps.random());
+    const { namespace, name } = record.delivery.metadata;
     logger.warn('a delivery waits for the API server', {
       namespace,
       delivery: name,
@@ -174,94 +134,26 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     return { health: 'neutral', againInMs };
   }
 
-  function tell({ delivery, status }: Entry, webhook: Webhook, outcome: AttemptResult, tookMs: number): void {
-    const { namespace, name } = delivery.metadata;
-    const phase = status.phase ?? 'Pending';
-    const last = status.log?.at(-1);
-    const why = last?.error ?? (last?.status === undefined ? 'no answer' : `HTTP ${last.status}`);
-    deps.metrics.attempted(outcome, tookMs / 1_000);
-    const fields = {
-      namespace,
-      delivery: name,
-      webhook: webhook.metadata.name,
-      attempt: status.attempts,
-      status: last?.status,
-    };
-    if (phase === 'Delivered') {
-      deps.endpoints.succeeded(webhook, now());
-      logger.debug('delivered', fields);
-    } else {
-      if (outcome.kind === 'called' && outcome.verdict === 'disable') deps.endpoints.gone(webhook, now());
-      else deps.endpoints.failed(webhook, why, now());
-      logger.info('an attempt failed', { ...fields, error: last?.error, phase, next: status.nextAttemptAt });
-    }
-    ended(delivery, status, webhook);
-  }
-
-  function ended(delivery: WebhookDelivery, status: DeliveryStatus, webhook: Webhook | undefined): void {
-    if (status.phase === undefined || status.phase === 'Pending') return;
-    const { type, time } = delivery.spec.event;
-    deps.metrics.ended(status.phase, status.reason ?? 'none', type, (now() - Date.parse(time)) / 1_000);
-    deps.events.ended(delivery, status, webhook);
-  }
-
   function end(
-    entry: Entry,
+    record: DeliveryRecord,
     how: { readonly phase: 'DeadLetter' | 'Cancelled'; readonly reason: string },
     webhook?: Webhook,
   ): Processed {
-    entry.status = withoutAttempt(entry.status, how, now());
-    const { namespace, name } = entry.delivery.metadata;
-    logger.info('a delivery ends without being sent', { namespace, delivery: name, ...how });
-    ended(entry.delivery, entry.status, webhook);
-    hasOutcome(entry);
+    record.status = withoutAttempt(record.status, how, now());
+    report.endedUnsent(record, how, webhook);
+    outcomes.changed(record);
     return DONE;
   }
 
-  function hasOutcome(entry: Entry): void {
-    if (entry.unwrittenSince === 0) entry.unwrittenSince = performance.now();
-    outcomes.add(keyOf(entry.delivery));
-  }
-
-  /** Throws when the API server cannot be reached: the queue then comes back. The call is not repeated for it. */
-  async function writeOutcome(key: string): Promise<ProcessResult> {
-    const entry = entries.get(key);
-    if (entry === undefined || entry.status === entry.written) return {};
-    const waited = performance.now() - entry.unwrittenSince;
-    if (queues !== undefined && waited < GIVE_WAY.maxMs && deps.isBusy())
-      return { requeueAfterMs: GIVE_WAY.pollMs };
-    const { namespace, name, uid } = entry.delivery.metadata;
-    const { status } = entry;
-    const body = { metadata: { uid }, status: statusPatch(entry.written, status) };
-    try {
-      const ref = { resource: WEBHOOK_DELIVERIES, namespace, name, subresource: 'status' } as const;
-      await deps.client.patch(ref, { type: 'merge', body });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-      entries.delete(key);
-    }
-    entry.written = status;
-    entry.unwrittenSince = 0;
-    return {};
-  }
-
-  function hasUnwritten(): boolean {
-    return [...entries.values()].some(({ status, written }) => status !== written);
-  }
-
-  function dueInMs({ status }: Entry): number {
+  function dueInMs({ status }: DeliveryRecord): number {
     return status.nextAttemptAt === undefined ? 0 : Date.parse(status.nextAttemptAt) - now();
   }
 
-  function beginRoundIfAsked(entry: Entry): void {
-    const asked = entry.delivery.metadata.annotations?.[ANNOTATION_REDELIVER]?.slice(0, 64);
-    if (asked === undefined || asked === entry.status.redelivered) return;
-    entry.status = newRound(entry.status, asked, now());
-    hasOutcome(entry);
-  }
-
-  function endpointOf({ metadata, spec }: WebhookDelivery): string {
-    return `${metadata.namespace}/${spec.webhook.name}`;
+  function beginRoundIfAsked(record: DeliveryRecord): void {
+    const asked = record.delivery.metadata.annotations?.[ANNOTATION_REDELIVER]?.slice(0, 64);
+    if (asked === undefined || asked === record.status.redelivered) return;
+    record.status = newRound(record.status, asked, now());
+    outcomes.changed(record);
   }
 
   function concurrencyOf(endpoint: string): number {
@@ -284,58 +176,49 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
       );
       queues = started;
       signal.addEventListener('abort', () => void started.stop(), { once: true });
-      for (const [key, { delivery }] of entries) started.add(endpointOf(delivery), key);
-      return outcomes.start(signal);
+      for (const [key, { delivery }] of records) started.add(endpointOf(delivery), key);
+      return Promise.resolve();
     },
     async stop() {
       const stopped = queues;
       queues = undefined;
       await stopped?.stop(STOP_GRACE_MS);
-      const deadline = performance.now() + FLUSH_MS;
-      const never = new AbortController().signal;
-      while (outcomes.ready() && hasUnwritten() && performance.now() < deadline) {
-        await pause(systemClock, FLUSH_POLL_MS, never);
-      }
-      await outcomes.stop();
-      await deps.endpoints.flush();
+      await outcomes.flush(FLUSH_MS);
+      // Nothing that must be: it is not waited for without end.
+      const flushed = new AbortController();
+      void deps.endpoints.flush().finally(() => flushed.abort());
+      await pause(systemClock, FLUSH_MS, flushed.signal);
     },
     ready: () => queues !== undefined,
     offer(delivery) {
-      const { namespace, name, uid } = delivery.metadata;
-      const key = `${namespace}/${name}`;
-      const known = entries.get(key);
-      if (known?.delivery.metadata.uid === uid) {
+      const key = keyOf(delivery);
+      const known = records.get(key);
+      if (known?.delivery.metadata.uid === delivery.metadata.uid) {
         const asked = delivery.metadata.annotations?.[ANNOTATION_REDELIVER];
         if (asked === known.delivery.metadata.annotations?.[ANNOTATION_REDELIVER]) return;
         // Our own status is never older than the watch's; what a person asks for is new.
         known.delivery = delivery;
       } else {
-        const status = delivery.status ?? {};
-        entries.set(key, { delivery, status, written: status, troubles: 0, unwrittenSince: 0 });
+        // Led before, this process may know what the API server does not have yet.
+        const record = outcomes.unwritten(delivery) ?? recordOf(delivery);
+        record.delivery = delivery;
+        records.set(key, record);
       }
       queues?.add(endpointOf(delivery), key);
     },
     forget(namespace, name) {
       const key = `${namespace}/${name}`;
-      const entry = entries.get(key);
-      if (entry === undefined) return;
-      entries.delete(key);
-      queues?.remove(endpointOf(entry.delivery), key);
+      const record = records.get(key);
+      if (record === undefined) return;
+      records.delete(key);
+      queues?.remove(endpointOf(record.delivery), key);
     },
     webhookChanged(namespace, name) {
       // Its concurrency is asked for at each turn. Of one that is gone, nothing has to wait for a breaker any more.
       if (deps.webhook(namespace, name) === undefined) queues?.reset(`${namespace}/${name}`);
     },
-    pending: () => entries.size,
+    pending: () => records.size,
   };
-}
-
-function keyOf({ metadata }: WebhookDelivery): string {
-  return `${metadata.namespace}/${metadata.name}`;
-}
-
-function isPending({ status }: Entry): boolean {
-  return status.phase === undefined || status.phase === 'Pending';
 }
 
 /** Healthy: it answers, and not with an error of its own or "too many". */

@@ -3,4 +3,5 @@ export { createDeliverer, type Deliverer, type DelivererDeps, type DelivererOpti
 export { createDelivererEvents, type DelivererEvents } from './deliverer-events.ts';
 export { outcomeLabel, type DelivererMetrics } from './deliverer-metrics.ts';
 export { createEndpointStatus, type EndpointStatus } from './endpoint-status.ts';
+export { createOutcomeWriter, type OutcomeWriter } from './outcome-writer.ts';
 export { createSigningKeys, type SigningKeys } from './signing-keys.ts';

@@ -40,7 +40,7 @@ export function projectDelivery(object: KubeObject): KnownDelivery | undefined {
 }
 
 function withoutManagedFields(delivery: WebhookDelivery): WebhookDelivery {
-  const { name, namespace, uid, annotations, creationTimestamp } = delivery.metadata;
+  const { name, namespace, uid, annotations, creationTimestamp, resourceVersion } = delivery.metadata;
   return {
     ...delivery,
     metadata: {
@@ -49,6 +49,7 @@ function withoutManagedFields(delivery: WebhookDelivery): WebhookDelivery {
       uid,
       ...(annotations && { annotations }),
       ...(creationTimestamp !== undefined && { creationTimestamp }),
+      ...(resourceVersion !== undefined && { resourceVersion }),
     },
   };
 }

@@ -37,7 +37,9 @@ export function createOutbox({ client, caches, onCreated }: OutboxDeps): Outbox 
     const known = projectDelivery(delivery);
     if (known === undefined) throw new Error(`the delivery ${name} is being deleted`);
     const key = `${entry.namespace}/${name}`;
-    if (caches.deliveries.get(key) === undefined) created.set(key, known);
+    // What the watch has brought already may have been sent meanwhile: this answer is older then.
+    if (caches.deliveries.get(key) !== undefined) return known;
+    created.set(key, known);
     if (known.open !== undefined) onCreated(known.open);
     return known;
   };

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createJobsRuntime } from '../../src/cli/jobs-runtime.ts';
 import { configSchema } from '../../src/config/index.ts';
+import { createOutcomeWriter } from '../../src/deliveries/index.ts';
 import { createJobCaches } from '../../src/jobs/index.ts';
 import { createKubeClient, type FullKubeClient } from '../../src/kube/index.ts';
 import { createHostResolver, createOutboundCaller } from '../../src/outbound/index.ts';
@@ -49,11 +50,13 @@ async function lead(diesAfter: number, isDone: () => Promise<boolean>): Promise<
     },
     { ...config.outbound, userAgent: 'test', maxConcurrentCalls: 10 },
   );
+  const outcomes = createOutcomeWriter({ client: recording.client, logger, isBusy: () => false });
   const runtime = createJobsRuntime(
     {
       client: recording.client,
       caches,
       caller,
+      outcomes,
       events: { record: () => undefined, flush: () => Promise.resolve() },
       logger,
       delivererMetrics: { attempted: () => undefined, ended: () => undefined },
@@ -62,12 +65,13 @@ async function lead(diesAfter: number, isDone: () => Promise<boolean>): Promise<
   );
   await caches.start(ended.signal);
   await eventually('the caches', () => caches.ready());
+  await outcomes.start(ended.signal);
   await runtime.start(ended.signal);
   await eventually('death or the end', async () => recording.dead() || (await isDone()));
   const died = recording.dead();
   ended.abort(new Error('killed'));
   await caller.close();
-  await Promise.all([runtime.stop(), caches.stop()]);
+  await Promise.all([runtime.stop(), outcomes.stop(), caches.stop()]);
   return died;
 }
 

@@ -1,5 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { createDeliverer, createEndpointStatus, type Deliverer } from '../../../src/deliveries/index.ts';
+import {
+  createDeliverer,
+  createEndpointStatus,
+  createOutcomeWriter,
+  type Deliverer,
+} from '../../../src/deliveries/index.ts';
 import { ANNOTATION_REDELIVER, type Webhook } from '../../../src/jobs/index.ts';
 import { KubeUnreachableError, type KubeClient } from '../../../src/kube/index.ts';
 import type { CallResult, OutboundCall } from '../../../src/outbound/index.ts';
@@ -34,10 +39,11 @@ async function start(): Promise<World> {
       if (world.away) return Promise.reject(new KubeUnreachableError('away'));
       if (ref.resource.plural === 'webhookdeliveries')
         patches.push({ name: ref.name, status: patch.body.status });
-      return Promise.resolve({});
+      return Promise.resolve({ metadata: {} });
     },
-  } as unknown as Pick<KubeClient, 'patch'>;
+  } as unknown as Pick<KubeClient, 'patch' | 'get'>;
   const logger = createRecordingLogger();
+  const outcomes = createOutcomeWriter({ client, logger, isBusy: () => false });
   const world: World = {
     calls,
     patches,
@@ -53,7 +59,7 @@ async function start(): Promise<World> {
           },
           close: () => Promise.resolve(),
         },
-        client,
+        outcomes,
         keys: { keysFor: () => Promise.resolve({ kind: 'keys', keys: [] }) },
         webhook: () => world.webhook,
         endpoints: createEndpointStatus(
@@ -65,7 +71,6 @@ async function start(): Promise<World> {
         logger,
         now: Date.now,
         random: () => 0,
-        isBusy: () => false,
       },
       {
         retryBaseMs: 10,
@@ -79,10 +84,12 @@ async function start(): Promise<World> {
     ),
   };
   const controller = new AbortController();
+  await outcomes.start(controller.signal);
   await world.deliverer.start(controller.signal);
   stop = async () => {
     controller.abort();
     await world.deliverer.stop();
+    await outcomes.stop();
   };
   return world;
 }
