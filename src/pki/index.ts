@@ -7,8 +7,10 @@ export {
 export { ANNOTATION_ROTATE } from './ca-secret.ts';
 export type { ServingNames } from './certificate-profiles.ts';
 export { createFilesPki, type FilesPkiDeps, type FilesPkiOptions } from './files-pki.ts';
+export { createClientCaFile, type ClientCaFile } from './client-ca-file.ts';
 export type { Pki, PkiExpiry } from './pki.ts';
 export { requestRotation } from './request-rotation.ts';
+export { createSecretPath, type SecretPath } from './secret-path.ts';
 export {
   createSelfManagedPki,
   type SelfManagedPkiDeps,

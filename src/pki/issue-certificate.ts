@@ -1,6 +1,8 @@
-import { KeyObject, webcrypto } from 'node:crypto';
+import { KeyObject, randomBytes, webcrypto } from 'node:crypto';
 import {
   caProfile,
+  clientCaProfile,
+  clientIntermediateProfile,
   servingProfile,
   type CertificateProfile,
   type ServingNames,
@@ -33,15 +35,28 @@ export async function issueCa(validity: Validity): Promise<CertificateWithKey> {
   return issue(caProfile(serialNumber), serialNumber, period(validity), undefined);
 }
 
+/** A new self-signed CA for applications' certificates, to sign intermediates. */
+export async function issueClientCa(validity: Validity): Promise<CertificateWithKey> {
+  const serialNumber = randomSerialNumber();
+  return issue(clientCaProfile(serialNumber), serialNumber, period(validity), undefined);
+}
+
+/** A new intermediate that signs applications' certificates; it never outlives its CA. */
+export async function issueClientIntermediate(
+  ca: CertificateWithKey,
+  validity: Validity,
+): Promise<CertificateWithKey> {
+  const serialNumber = randomSerialNumber();
+  return issue(clientIntermediateProfile(serialNumber), serialNumber, periodWithin(ca, validity), ca);
+}
+
 /** A new serving certificate with a key of its own, signed by the CA; it never outlives the CA. */
 export async function issueServingCertificate(
   ca: CertificateWithKey,
   names: ServingNames,
   validity: Validity,
 ): Promise<CertificateWithKey> {
-  const { notBefore, notAfter } = period(validity);
-  const within = { notBefore, notAfter: new Date(Math.min(notAfter.getTime(), ca.notAfter)) };
-  return issue(servingProfile(names), randomSerialNumber(), within, ca);
+  return issue(servingProfile(names), randomSerialNumber(), periodWithin(ca, validity), ca);
 }
 
 interface Period {
@@ -53,15 +68,24 @@ function period({ now, lifetimeMs }: Validity): Period {
   return { notBefore: wholeSecond(now - BACKDATE_MS), notAfter: wholeSecond(now + lifetimeMs) };
 }
 
+function periodWithin(ca: CertificateWithKey, validity: Validity): Period {
+  const { notBefore, notAfter } = period(validity);
+  return { notBefore, notAfter: new Date(Math.min(notAfter.getTime(), ca.notAfter)) };
+}
+
 function wholeSecond(ms: number): Date {
   return new Date(Math.floor(ms / 1_000) * 1_000);
 }
 
-/** Hexadecimal, 16 bytes: positive (first bit 0) and never with a leading zero byte, so that its length is fixed. */
-function randomSerialNumber(): string {
-  const bytes = webcrypto.getRandomValues(Buffer.alloc(SERIAL_BYTES));
+/** 16 bytes: a positive number (first bit 0) that never begins with a zero byte, so that its length is fixed. */
+export function randomSerialBytes(): Buffer {
+  const bytes = randomBytes(SERIAL_BYTES);
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
-  return bytes.toString('hex');
+  return bytes;
+}
+
+function randomSerialNumber(): string {
+  return randomSerialBytes().toString('hex');
 }
 
 async function issue(

@@ -11,7 +11,11 @@ export interface WebhookConfigurationRef {
 export interface WebhookConfiguration extends KubeObject {
   readonly webhooks?: readonly {
     readonly name: string;
-    readonly clientConfig: { readonly caBundle?: string };
+    readonly clientConfig: {
+      readonly caBundle?: string;
+      readonly url?: string;
+      readonly service?: { readonly path?: string };
+    };
   }[];
 }
 
