@@ -4,6 +4,7 @@ import {
   createReviewHandler,
   describeRequest,
   type AdmissionRequest,
+  type ReviewCallers,
   type ReviewHandler,
 } from '../review/index.ts';
 import type { AdmissionMetrics, ReviewOutcome, ReviewReason } from './admission-metrics.ts';
@@ -22,6 +23,7 @@ export interface AdmissionHandlerOptions {
   readonly settings: AdmissionSettings;
   /** For the whole request to arrive; the review itself takes well under a millisecond. */
   readonly deadlineMs: number;
+  readonly callers?: ReviewCallers;
 }
 
 /** The path that the webhook configuration names. */
@@ -30,7 +32,7 @@ export const ADMISSION_PATH = '/mutate';
 /** The admission listener's request handler; see createReviewHandler for what it answers. */
 export function createAdmissionHandler(
   { logger, metrics, now = () => performance.now() }: AdmissionHandlerDeps,
-  { settings, deadlineMs }: AdmissionHandlerOptions,
+  { settings, deadlineMs, callers = {} }: AdmissionHandlerOptions,
 ): ReviewHandler {
   const count = (
     request: AdmissionRequest,
@@ -69,6 +71,6 @@ export function createAdmissionHandler(
         return body;
       },
     },
-    { subject: 'admission', path: ADMISSION_PATH, deadlineMs },
+    { subject: 'admission', path: ADMISSION_PATH, callers, deadlineMs },
   );
 }

@@ -1,14 +1,21 @@
-import { buildAdmissionSettings, createAdmissionHandler } from '../admission/index.ts';
+import { ADMISSION_PATH, buildAdmissionSettings, createAdmissionHandler } from '../admission/index.ts';
 import { createHttpsListener } from '../http/index.ts';
 import { createCaBundleKeeper, createServingCheck, readCaBundles, servingNames } from '../pki/index.ts';
 import { admissionMetrics, listenerMetrics } from './area-metrics.ts';
+import { onlyApiServer } from './only-api-server.ts';
 import type { Part, Shared } from './shared.ts';
 import { admissionWebhooks } from './webhook-configurations.ts';
 
 /** The webhook listener: the pure handler, the listener, the caBundle, and the check that the API server can verify what is served. */
-export function admissionPart({ config, client, logger, metrics, events, pki }: Shared): Part {
+export function admissionPart(shared: Shared): Part {
+  const { config, client, logger, metrics, events, pki } = shared;
   const { admission, namespace } = config;
   const webhookConfiguration = admissionWebhooks(config);
+  const { clients, callers, ...only } = onlyApiServer(shared, {
+    part: 'admission',
+    webhookConfiguration,
+    path: ADMISSION_PATH,
+  });
   const names = servingNames({
     serviceName: admission.serviceName,
     namespace,
@@ -19,9 +26,10 @@ export function admissionPart({ config, client, logger, metrics, events, pki }: 
     host: admission.host,
     port: admission.port,
     tls: pki.tlsSource(names),
+    ...clients,
     onRequest: createAdmissionHandler(
       { logger: logger.child({ part: 'admission' }), metrics: admissionMetrics(metrics) },
-      { settings: buildAdmissionSettings(config), deadlineMs: admission.deadline },
+      { settings: buildAdmissionSettings(config), callers, deadlineMs: admission.deadline },
     ),
     // The only caller is the API server: one address, which keeps a pool of idle connections for each caBundle it has seen.
     limits: { maxConnectionsPerAddress: Infinity },
@@ -42,10 +50,11 @@ export function admissionPart({ config, client, logger, metrics, events, pki }: 
     },
   );
   return {
-    components: [listener, ...(config.pki.patchCaBundle ? [keeper] : []), serving],
+    components: [...only.components, listener, ...(config.pki.patchCaBundle ? [keeper] : []), serving],
     checks: [
       { name: 'admission: listener', ready: () => listener.ready() },
       { name: 'admission: served certificate verifies with the live caBundle', ready: () => serving.ready() },
+      ...only.checks,
     ],
   };
 }

@@ -64,11 +64,11 @@ export const configSchema = z.strictObject({
         .array(z.string())
         .default([])
         .describe('Common names that this certificate may have; empty: any that the CA has signed.'),
-      pathSecretFile: z
-        .string()
-        .optional()
+      secretPath: z
+        .boolean()
+        .default(false)
         .describe(
-          'File with an unguessable last segment of the path that the API server asks at; without it the path alone is enough.',
+          'Answer only at a path with an unguessable last segment, which is made and put into the webhook configuration. See docs/security.md.',
         ),
       mutatingWebhookConfiguration: z
         .string()
@@ -107,11 +107,11 @@ export const configSchema = z.strictObject({
         .array(z.string())
         .default([])
         .describe('Common names that this certificate may have; empty: any that the CA has signed.'),
-      pathSecretFile: z
-        .string()
-        .optional()
+      secretPath: z
+        .boolean()
+        .default(false)
         .describe(
-          'File with an unguessable last segment of the path that the API server asks at; without it the path alone is enough.',
+          'Answer only at a path with an unguessable last segment, which is made and put into the webhook configuration. See docs/security.md.',
         ),
       validatingWebhookConfiguration: z
         .string()
@@ -160,7 +160,7 @@ export const configSchema = z.strictObject({
 
   controller: z
     .strictObject({
-      workers: z.int().min(1).default(8).describe('Applications that are reconciled at the same time.'),
+      workers: z.int().min(1).default(32).describe('Applications that are reconciled at the same time.'),
       resyncInterval: duration('10m').describe(
         'Each Application is checked again at least this often (Secret, stamp).',
       ),
@@ -172,7 +172,7 @@ export const configSchema = z.strictObject({
       requestsPerSecond: z
         .number()
         .positive()
-        .default(200)
+        .default(1_000)
         .describe('Requests per second to the Kubernetes API at most.'),
       leaseName: z.string().default('krake-hooks-controller').describe('Lease of the leader election.'),
       leaseDuration: duration('15s').describe('A leader that has not renewed for this long is replaced.'),

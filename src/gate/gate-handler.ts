@@ -6,6 +6,7 @@ import {
   describeRequest,
   refused,
   type AdmissionRequest,
+  type ReviewCallers,
   type ReviewHandler,
 } from '../review/index.ts';
 import type { GateLookup } from './application-cache.ts';
@@ -29,6 +30,7 @@ export interface GateHandlerOptions {
   /** Namespaces whose pods pass, in case that the selector of the webhook configuration was changed. */
   readonly excludedNamespaces: ReadonlySet<string>;
   readonly evictionRetryAfterSeconds: number;
+  readonly callers?: ReviewCallers;
 }
 
 /** The path that the webhook configuration names. */
@@ -52,7 +54,7 @@ interface Verdict {
  */
 export function createGateHandler(deps: GateHandlerDeps, options: GateHandlerOptions): ReviewHandler {
   const { client, applications, logger, metrics, clock } = deps;
-  const { deadlineMs, excludedNamespaces } = options;
+  const { deadlineMs, excludedNamespaces, callers = {} } = options;
   const timeoutMs = Math.ceil(deadlineMs * SHARE_OF_DEADLINE);
   const holder = createPodHolder({ client, clock, metrics }, { timeoutMs });
   const now = () => clock.monotonic();
@@ -151,7 +153,7 @@ export function createGateHandler(deps: GateHandlerDeps, options: GateHandlerOpt
         return body;
       },
     },
-    { subject: 'gate', path: GATE_PATH, deadlineMs },
+    { subject: 'gate', path: GATE_PATH, callers, deadlineMs },
   );
 }
 

@@ -4,10 +4,21 @@ import type { Connections } from './connections.ts';
 import { problemBody, type Problem } from './problem.ts';
 
 /** Why a connection failed before or within a request: the words of the metric. */
-export type ClientFailure = 'tls' | 'timeout' | 'header-too-large' | 'malformed' | 'reset';
+export type ClientFailure = 'tls' | 'certificate' | 'timeout' | 'header-too-large' | 'malformed' | 'reset';
 
-export function classifyClientError(error: NodeJS.ErrnoException): ClientFailure {
+/** What refuses a client whose certificate is not taken leaves its reason at the socket; that none was shown is an error of OpenSSL's. */
+const NO_CERTIFICATE = 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE';
+
+/** Why a client's certificate was refused in the handshake, in OpenSSL's word for it; undefined: that was not the reason. */
+export function certificateRefusal(error: NodeJS.ErrnoException, socket: Socket): string | undefined {
+  if (error.code === NO_CERTIFICATE) return 'no certificate';
+  const reason: unknown = 'authorizationError' in socket ? socket.authorizationError : undefined;
+  return typeof reason === 'string' ? reason : undefined;
+}
+
+export function classifyClientError(error: NodeJS.ErrnoException, refusal?: string): ClientFailure {
   const code = error.code ?? '';
+  if (refusal !== undefined) return 'certificate';
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'timeout';
   if (code === 'HPE_HEADER_OVERFLOW') return 'header-too-large';
   // The parser's word for a connection that ended in the middle of a request.

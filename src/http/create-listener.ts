@@ -1,10 +1,16 @@
 import type { IncomingMessage, Server as HttpServer, ServerOptions, ServerResponse } from 'node:http';
 import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import type { Logger } from '../observability/index.ts';
-import { answerClientError, classifyClientError, type ClientFailure } from './client-error.ts';
+import {
+  answerClientError,
+  certificateRefusal,
+  classifyClientError,
+  type ClientFailure,
+} from './client-error.ts';
 import { createConnections, type Refusal } from './connections.ts';
 import { DEFAULT_LIMITS, type ListenerLimits } from './listener-limits.ts';
 import { sendProblem } from './problem.ts';
+import { createRefusalLog } from './refusal-log.ts';
 
 /** A component of the process: started in order, stopped in reverse. */
 export interface Listener {
@@ -47,6 +53,8 @@ export interface ServerKind {
   readonly create: (options: ServerOptions, limits: ListenerLimits) => HttpServer;
   /** The event that brings a connection on which requests can come. */
   readonly opened: 'connection' | 'secureConnection';
+  /** Clients without a certificate that is taken get no connection; why is logged. */
+  readonly refusesClients?: boolean;
   /** Called just before the server listens; the function returned, when it stops. What it throws rejects the start. */
   readonly prepare?: (server: HttpServer) => () => void;
 }
@@ -62,6 +70,9 @@ export function createListener(kind: ServerKind, options: ListenerOptions): List
   const { name, logger, metrics } = options;
   const limits: ListenerLimits = { ...DEFAULT_LIMITS, ...options.limits };
   const connections = createConnections(limits);
+  const refusals = createRefusalLog((reason, times) =>
+    logger?.warn('client refused for its certificate', { listener: name, reason, times }),
+  );
   const server = kind.create(
     {
       keepAlive: true,
@@ -88,8 +99,10 @@ export function createListener(kind: ServerKind, options: ListenerOptions): List
     if (!socket.destroyed) connections.open(socket);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    const failure = classifyClientError(error);
+    const refusal = kind.refusesClients === true ? certificateRefusal(error, socket) : undefined;
+    const failure = classifyClientError(error, refusal);
     metrics?.clientFailed(name, failure);
+    if (refusal !== undefined) refusals.tell(refusal);
     answerClientError(failure, socket, connections);
   });
   server.on('request', (request, response) => {

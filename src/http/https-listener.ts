@@ -37,7 +37,7 @@ export function createHttpsListener(options: HttpsListenerOptions): Listener {
   const withoutResumption = clients === undefined ? 0 : constants.SSL_OP_NO_TICKET;
   const context = () => ({
     ...tls.current(),
-    ...(clients === undefined ? {} : { ca: clients.trust.caPem() }),
+    ...(clients === undefined ? {} : { ca: trusted(clients.trust.caPem()) }),
     minVersion: 'TLSv1.2' as const,
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | withoutResumption,
   });
@@ -53,6 +53,7 @@ export function createHttpsListener(options: HttpsListenerOptions): Listener {
           rejectUnauthorized: clients?.handshake === 'refuse',
         }),
       opened: 'secureConnection',
+      refusesClients: clients?.handshake === 'refuse',
       prepare: (server) => {
         use(server as Server);
         const swap = () => {
@@ -72,4 +73,9 @@ export function createHttpsListener(options: HttpsListenerOptions): Listener {
     },
     options,
   );
+}
+
+/** An empty text would mean the public CAs of the machine, an empty list means nobody. */
+function trusted(caPem: string): string | string[] {
+  return caPem === '' ? [] : caPem;
 }

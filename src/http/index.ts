@@ -2,7 +2,12 @@ export type { ClientFailure } from './client-error.ts';
 export type { Refusal } from './connections.ts';
 export type { Listener, ListenerMetrics, ListenerOptions } from './create-listener.ts';
 export { createHttpListener } from './http-listener.ts';
-export { createHttpsListener, type HttpsListenerOptions, type TlsSource } from './https-listener.ts';
+export {
+  createHttpsListener,
+  type ClientTrustSource,
+  type HttpsListenerOptions,
+  type TlsSource,
+} from './https-listener.ts';
 export { DEFAULT_LIMITS, type ListenerLimits } from './listener-limits.ts';
 export { parseJson, type JsonResult } from './parse-json.ts';
 export { problemBody, sendProblem, sendProblemAndClose, type Problem } from './problem.ts';

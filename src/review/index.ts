@@ -18,4 +18,5 @@ export {
   type ReviewHandlerDeps,
   type ReviewHandlerOptions,
 } from './review-handler.ts';
+export { MIN_SECRET_LENGTH, type ReviewCallers, type SecretSegment } from './review-callers.ts';
 export { allowed, errored, patched, refused, type Refusal, type Told } from './review-response.ts';

@@ -5,6 +5,7 @@ import type { AdmissionRequest } from './admission-request.ts';
 import { MalformedObjectError } from './malformed-object-error.ts';
 import { parseBody } from './parse-body.ts';
 import { parseReview } from './parse-review.ts';
+import { createCallerCheck, type ReviewCallers } from './review-callers.ts';
 import { errored } from './review-response.ts';
 
 export interface ReviewHandlerDeps {
@@ -28,6 +29,8 @@ export interface ReviewHandlerOptions {
   readonly subject: string;
   /** The path that the webhook configuration names; the API server adds a query to it. */
   readonly path: string;
+  /** Default: whoever reaches the listener is answered. */
+  readonly callers?: ReviewCallers;
   /** For the whole request to arrive. */
   readonly deadlineMs: number;
 }
@@ -51,11 +54,15 @@ const JSON_TYPE = /^application\/json\s*(;|$)/i;
  */
 export function createReviewHandler(
   { answer, logger, metrics, now }: ReviewHandlerDeps,
-  { subject, path, deadlineMs }: ReviewHandlerOptions,
+  { subject, path, callers = {}, deadlineMs }: ReviewHandlerOptions,
 ): ReviewHandler {
+  const checkCaller = createCallerCheck(path, callers);
   const reject = (request: IncomingMessage, response: ServerResponse, problem: Problem): void => {
     metrics.rejected(problem.status);
-    logger.warn(`${subject} request rejected`, { code: problem.status, reason: problem.detail });
+    logger.warn(`${subject} request rejected`, {
+      code: problem.status,
+      reason: problem.reason ?? problem.detail,
+    });
     if (request.complete) sendProblem(response, problem);
     else sendProblemAndClose(request, response, problem);
   };
@@ -88,7 +95,8 @@ export function createReviewHandler(
   };
 
   return async (request, response) => {
-    const problem = checkRequest(request, path);
+    const checking = checkCaller(request);
+    const problem = (checking instanceof Promise ? await checking : checking) ?? checkType(request);
     if (problem !== undefined) {
       reject(request, response, problem);
       return;
@@ -124,12 +132,7 @@ export function createReviewHandler(
 const TOO_LARGE: Problem = { status: 413, detail: `The body is larger than ${BODY_LIMIT_BYTES} bytes.` };
 const TOO_SLOW: Problem = { status: 408, detail: 'The body did not arrive in time.' };
 
-function checkRequest({ url = '', method, headers }: IncomingMessage, path: string): Problem | undefined {
-  const isOurs = url.startsWith(path) && (url.length === path.length || url[path.length] === '?');
-  if (!isOurs) return { status: 404, detail: `Reviews are answered at ${path}.` };
-  if (method !== 'POST') {
-    return { status: 405, detail: 'Send a review with POST.', headers: { Allow: 'POST' } };
-  }
+function checkType({ headers }: IncomingMessage): Problem | undefined {
   const type = headers['content-type'] ?? '';
   if (type !== 'application/json' && !JSON_TYPE.test(type)) {
     return { status: 415, detail: 'Content-Type must be application/json.' };
