@@ -14,6 +14,7 @@ import { sha256 } from './application-secret.ts';
 import { isSettled } from './application-summary.ts';
 import type { ReconcileDeps, TrustSource } from './controller-deps.ts';
 import { createOwnWrites } from './own-writes.ts';
+import { createRecentReads } from './recent-reads.ts';
 import { createConversationCalls } from './shutdown/conversation-calls.ts';
 import { createDeadlines } from './shutdown/deadlines.ts';
 import { reconcileApplication, type CachedView } from './reconcile-application.ts';
@@ -73,7 +74,9 @@ export function createApplicationController(
   const ownWrites = createOwnWrites();
   const fingerprint = createFingerprint();
   const calls = createConversationCalls((key) => enqueue(key));
-  const deadlines = createDeadlines(deps.now, deps.monotonic ?? (() => performance.now()));
+  const monotonic = deps.monotonic ?? (() => performance.now());
+  const deadlines = createDeadlines(deps.now, monotonic);
+  const recentReads = createRecentReads(monotonic);
   let synced = false;
   let run: { readonly controller: AbortController; readonly ended: Promise<void> } | undefined;
 
@@ -92,17 +95,17 @@ export function createApplicationController(
     reflectorMetrics: deps.reflectorMetrics,
     excludedNamespaces: options.excludedNamespaces,
     onNamespace(name) {
-      for (const key of allKeys()) if (key.startsWith(`${name}/`)) enqueue(key);
+      for (const key of allKeys()) if (key.startsWith(`${name}/`)) changed(key);
       for (const key of watched.cronJobs.store.keys())
         if (key.startsWith(`${name}/`)) enqueue(CRON_JOB + key);
     },
     onApplication(key, after) {
-      if (after === undefined || !ownWrites.has(after.resourceVersion)) enqueue(key);
+      if (after === undefined || !ownWrites.has(after.resourceVersion)) changed(key);
     },
     onMember(before, after) {
       index.changeMember(before, after);
-      if (before !== undefined) enqueue(keyOf(before));
-      if (after !== undefined) enqueue(keyOf(after));
+      if (before !== undefined) changed(keyOf(before));
+      if (after !== undefined) changed(keyOf(after));
     },
     onPod(before, after) {
       index.changePod(before, after);
@@ -110,8 +113,8 @@ export function createApplicationController(
         if (pod === undefined) continue;
         const key = keyOf(pod);
         const canWait = pod.self === undefined && watched.applications.get(key) !== undefined;
-        enqueue(key, canWait ? POD_SETTLE_MS : 0);
-        if (pod.self !== undefined && keyOf(pod.self) !== key) enqueue(keyOf(pod.self));
+        changed(key, canWait ? POD_SETTLE_MS : 0);
+        if (pod.self !== undefined && keyOf(pod.self) !== key) changed(keyOf(pod.self));
       }
     },
     onCronJob(before, after) {
@@ -119,6 +122,11 @@ export function createApplicationController(
       if (facts !== undefined) enqueue(`${CRON_JOB}${facts.namespace}/${facts.name}`);
     },
   });
+
+  function changed(key: string, delayMs?: number): void {
+    recentReads.forget(key);
+    enqueue(key, delayMs);
+  }
 
   function enqueue(key: string, delayMs = 0): void {
     // Until all caches are filled, what one of them lacks may be in another.
@@ -155,6 +163,7 @@ export function createApplicationController(
     onOwnWrite: (version: string) => ownWrites.add(version),
     calls,
     deadlines,
+    recentReads,
   };
   const processApplication = (key: string, signal: AbortSignal): Promise<ProcessResult> =>
     reconcileApplication(key, reconcileDeps, options, signal);

@@ -1,7 +1,7 @@
 import { KubeApiError } from '../kube/index.ts';
 import { createWorkloadActions } from './act-on-workload.ts';
 import { createToken, sha256 } from './application-secret.ts';
-import type { ApplicationView, PlannedEvent, Step } from './application-view.ts';
+import type { ApplicationView, PlannedEvent, SecretState, Step } from './application-view.ts';
 import { API_VERSION, type Application } from './application.ts';
 import {
   createApplication,
@@ -23,7 +23,9 @@ export type Outcome =
   /** The plan goes on with this view. `happened: false`: somebody else had done it, so there is nothing to tell. */
   | { readonly then: 'plan'; readonly view: ApplicationView; readonly happened?: false }
   /** The rest can wait until others had their turn. */
-  | { readonly then: 'yield' };
+  | { readonly then: 'yield' }
+  /** A watch tells what became of it. */
+  | { readonly then: 'watch' };
 
 export interface StepDeps extends ReconcileDeps {
   readonly onOwnWrite: ApplicationWriterDeps['onOwnWrite'];
@@ -42,7 +44,10 @@ export async function performStep(
 ): Promise<Outcome> {
   const { metrics } = deps;
   const secrets = createSecretWriter({ client: deps.client, caBundle: () => deps.trustBundle.pem() });
-  const stale: Outcome = { then: 'plan', view: { ...view, live: undefined } };
+  const withSecret = (secret: SecretState): Outcome => ({
+    then: 'plan',
+    view: { ...view, live: view.live && { ...view.live, secret } },
+  });
   const withApp = (application: Application, live = view.live): Outcome => ({
     then: 'plan',
     view: { ...view, application, live },
@@ -81,11 +86,11 @@ export async function performStep(
     case 'write-secret':
       await secrets.bringInOrder(appOf(view), signal);
       metrics.action('secret-updated');
-      return stale;
+      return withSecret(await secrets.read(appOf(view), signal));
     case 'delete-secret':
       await secrets.remove(appOf(view), step.uid, signal);
       metrics.action('secret-deleted');
-      return stale;
+      return withSecret(await secrets.read(appOf(view), signal));
     case 'delete-application': {
       const { uid } = appOf(view).metadata;
       await deps.client.delete(refOf(view), { uid, propagationPolicy: 'Background', signal });
@@ -97,7 +102,7 @@ export async function performStep(
     }
     case 'release-secret':
       await secrets.release(appOf(view), step.uid, signal);
-      return stale;
+      return withSecret(await secrets.read(appOf(view), signal));
     default:
       return isShutdownStep(step)
         ? performShutdown(view, appOf(view), step, deps, signal)
@@ -128,10 +133,13 @@ async function performOnWorkload(
       return stale;
     case 'repair-stamp':
       return unlessRefused(view, step, deps, () => workloads.repairStamp(step.workload));
-    case 'release-workload':
-      return unlessRefused(view, step, deps, () =>
+    case 'release-workload': {
+      const outcome = await unlessRefused(view, step, deps, () =>
         releaseWorkload(deps.client, view.namespace, step.workload, signal),
       );
+      const isLast = step.workload.deleting && view.live?.workloads.length === 1;
+      return isLast && outcome.then === 'plan' && outcome.happened !== false ? { then: 'watch' } : outcome;
+    }
     case 'move-workload':
       return unlessRefused(view, step, deps, () =>
         moveWorkload(deps.client, view.namespace, step.workload, step.nodeSelector, signal),

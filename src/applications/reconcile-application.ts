@@ -4,8 +4,9 @@ import type { Application, ApplicationStatus } from './application.ts';
 import { refOf } from './application-writer.ts';
 import type { Deadlines } from './shutdown/deadlines.ts';
 import { wantedCalls } from './shutdown/plan-shutdown.ts';
-import { performStep, recordEvents, type StepDeps } from './perform-step.ts';
+import { performStep, recordEvents, type Outcome, type StepDeps } from './perform-step.ts';
 import { planApplication } from './plan-application.ts';
+import type { RecentReads, RecentView } from './recent-reads.ts';
 
 /** What the watch caches know of one Application. */
 export interface CachedView extends Pick<
@@ -19,6 +20,7 @@ export interface CachedView extends Pick<
 export interface ReconcileApplicationDeps extends StepDeps {
   readonly view: (key: string) => CachedView;
   readonly deadlines: Deadlines;
+  readonly recentReads: RecentReads;
 }
 
 export interface ReconcileOptions {
@@ -31,6 +33,11 @@ const MAX_STEPS = 40;
 const MAX_CONFLICTS = 6;
 /** After a token was issued: of many new workloads, each has its Secret before one has all the rest. */
 const YIELD_MS = 100;
+/** A watch is faster; this is for one that has just ended. */
+const WATCH_MS = 2_000;
+
+/** They only say what is, or ask: decided upon something that was read a moment ago, they do no harm. */
+const REPEATABLE: readonly Step['do'][] = ['rest', 'write-status', 'ask'];
 
 /**
  * Brings one Application in order: plans a step from what is, carries it out, plans again. Stopping anywhere is harmless, as is
@@ -42,44 +49,79 @@ export async function reconcileApplication(
   options: ReconcileOptions,
   signal: AbortSignal,
 ): Promise<ProcessResult> {
+  const recent = deps.recentReads.begin(key);
+  let seen: RecentView | undefined;
+  try {
+    return await bringInOrder(key, recent, deps, options, signal, (view) => (seen = view));
+  } finally {
+    deps.recentReads.end(key, seen);
+  }
+}
+
+async function bringInOrder(
+  key: string,
+  recent: RecentView | undefined,
+  deps: ReconcileApplicationDeps,
+  options: ReconcileOptions,
+  signal: AbortSignal,
+  onRest: (view: RecentView) => void,
+): Promise<ProcessResult> {
+  const { finishedTtlMs } = options;
+  const { remainingMs } = deps.deadlines;
+  const calls = deps.calls.of(key);
+  let isRecent = recent !== undefined;
+  let view: ApplicationView =
+    recent === undefined
+      ? await readView(key, deps, signal)
+      : { ...deps.view(key), ...recent, tried: new Set(), calls };
+  let conflicts = 0;
+  for (let count = 0; count < MAX_STEPS; count++) {
+    signal.throwIfAborted();
+    const step = planApplication(view, { now: deps.now(), finishedTtlMs, remainingMs });
+    if (isRecent && !REPEATABLE.includes(step.do)) {
+      isRecent = false;
+      view = await readView(key, deps, signal);
+      continue;
+    }
+    if (step.do === 'rest') {
+      recordEvents(view.application, view.namespace, step.events ?? [], deps);
+      deps.calls.retain(key, wantedCalls(view.application?.status?.shutdown));
+      onRest(view);
+      return restFor(step, view, deps.now(), options);
+    }
+    measureRounds(step, deps.deadlines);
+    try {
+      const outcome = await performStep(view, step, deps, signal);
+      report(view, step, outcome, deps);
+      if (outcome.then !== 'plan') return { requeueAfterMs: outcome.then === 'yield' ? YIELD_MS : WATCH_MS };
+      view = outcome.view;
+    } catch (error) {
+      conflicts += 1;
+      if (!isOutdated(error) || conflicts > MAX_CONFLICTS) throw error;
+      isRecent = false;
+      const application = await deps.client.get<Application>(refOf(view), { signal });
+      view = { ...view, ...deps.view(key), application, live: undefined };
+    }
+  }
+  throw new Error(
+    'the application does not come to rest: something changes it as fast as it is brought in order',
+  );
+}
+
+/** What the watch caches know by now, and the Application itself. */
+async function readView(
+  key: string,
+  deps: ReconcileApplicationDeps,
+  signal: AbortSignal,
+): Promise<ApplicationView> {
   const cached = deps.view(key);
-  let view: ApplicationView = {
+  return {
     ...cached,
     application: cached.exists ? await deps.client.get<Application>(refOf(cached), { signal }) : undefined,
     live: undefined,
     tried: new Set(),
     calls: deps.calls.of(key),
   };
-  const { remainingMs } = deps.deadlines;
-  let conflicts = 0;
-  for (let count = 0; count < MAX_STEPS; count++) {
-    signal.throwIfAborted();
-    const { finishedTtlMs } = options;
-    const step = planApplication(view, { now: deps.now(), finishedTtlMs, remainingMs });
-    if (step.do === 'rest') {
-      recordEvents(view.application, view.namespace, step.events ?? [], deps);
-      deps.calls.retain(key, wantedCalls(view.application?.status?.shutdown));
-      return restFor(step, view, deps.now(), options);
-    }
-    measureRounds(step, deps.deadlines);
-    try {
-      const outcome = await performStep(view, step, deps, signal);
-      if (outcome.then === 'yield' || outcome.happened !== false)
-        report(view, step, outcome.then === 'plan' ? outcome.view.application : view.application, deps);
-      if (outcome.then === 'yield') return { requeueAfterMs: YIELD_MS };
-      view = outcome.view;
-    } catch (error) {
-      conflicts += 1;
-      if (!isOutdated(error) || conflicts > MAX_CONFLICTS) throw error;
-      const application = await deps.client.get<Application>(refOf(view), { signal });
-      // Caches may have learnt more by now.
-      const { members, pods, namespaceState } = deps.view(key);
-      view = { ...view, members, pods, namespaceState, application, live: undefined };
-    }
-  }
-  throw new Error(
-    'the application does not come to rest: something changes it as fast as it is brought in order',
-  );
 }
 
 /** From before they are stored: nobody can set the clock between the write and the first look at it. */
@@ -108,10 +150,12 @@ function restFor(
 function report(
   view: ApplicationView,
   step: Exclude<Step, { do: 'rest' }>,
-  app: Application | undefined,
+  outcome: Outcome,
   deps: StepDeps,
 ): void {
   if (step.do === 'observe' || step.do === 'observe-pods') return;
+  if (outcome.then === 'plan' && outcome.happened === false) return;
+  const app = outcome.then === 'plan' ? outcome.view.application : view.application;
   if ('status' in step) countEnded(view.application?.status, step.status, deps.metrics);
   const events = 'events' in step ? step.events : [];
   recordEvents(app ?? view.application, view.namespace, events, deps);

@@ -4,7 +4,7 @@ import { SECRETS, readToken, type SecretObject } from '../application-secret.ts'
 import type { Application } from '../application.ts';
 import type { CallEnd } from './conversation-calls.ts';
 import type { PlannedCall } from './draft.ts';
-import { describePod, listPods, type PodObject } from './live-pod.ts';
+import { listPods } from './live-pod.ts';
 import {
   SERVICES,
   formerTarget,
@@ -60,7 +60,7 @@ export async function callApplication(
 
 async function findTarget(
   app: Application,
-  { podUid, conversation }: PlannedCall,
+  { pod }: PlannedCall,
   { client }: CallDeps,
   signal: AbortSignal,
 ): Promise<CallTarget | NoTarget> {
@@ -68,14 +68,9 @@ async function findTarget(
   const text = app.spec.shutdown?.service ?? DEFAULT_SHUTDOWN.service;
   const wanted = parseShutdownService(text);
   if (wanted === undefined) return { error: `spec.shutdown.service "${text}" is no shutdown service` };
-  if (podUid !== undefined) {
-    const podName = conversation.pods.find(({ uid }) => uid === podUid)?.name ?? '';
-    const ref = { resource: { apiVersion: 'v1', plural: 'pods' }, namespace, name: podName };
-    const pod = await client.get<PodObject>(ref, { signal });
-    if (pod?.metadata.uid !== podUid) return { error: `pod ${podName} is gone` };
-    return podTarget(wanted, namespace, name, describePod(pod));
-  }
-  const ref = { resource: SERVICES, namespace, name: wanted.service ?? '' };
+  if (pod !== undefined) return podTarget(wanted, namespace, name, pod);
+  if (wanted.service === undefined) return { error: 'the pod is gone' };
+  const ref = { resource: SERVICES, namespace, name: wanted.service };
   const service = await client.get<ServiceObject>(ref, { signal });
   if (service !== undefined && service.metadata.deletionTimestamp === undefined)
     return serviceTarget(wanted, namespace, service);

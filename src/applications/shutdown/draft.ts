@@ -21,7 +21,7 @@ export interface PlannedCall {
   readonly conversation: Conversation;
   readonly attempt: number;
   /** The pod that is asked itself; undefined: the service. */
-  readonly podUid: string | undefined;
+  readonly pod: LivePod | undefined;
 }
 
 /** The conversations as they should be next. Worked on in place, by one pass of the rules; stored in one write, before any call is made. */
@@ -118,7 +118,8 @@ export function startAttempt(
     ...(before?.lastError === undefined ? {} : { lastError: before.lastError }),
   };
   const key = callKey(conversation, attempts, pod?.uid);
-  draft.calls.push({ key, conversation, attempt: attempts, podUid: pod?.uid });
+  const live = pod && s.pods.find(({ uid }) => uid === pod.uid);
+  draft.calls.push({ key, conversation, attempt: attempts, pod: live });
 }
 
 export function endConversation(

@@ -139,7 +139,7 @@ describe('the conversation', () => {
     const scene = createScene({ ...POD_FORM, when }, 3);
     deleteWorkload(scene);
     look(scene);
-    expect(callsOf(scene).map(({ podUid }) => podUid)).toEqual(['pod-0', 'pod-1', 'pod-2']);
+    expect(callsOf(scene).map(({ pod }) => pod?.uid)).toEqual(['pod-0', 'pod-1', 'pod-2']);
     for (let count = 0; count < needed; count++) {
       expect(scene.workloads).toHaveLength(1);
       confirm(scene, `pod-${count}`);
