@@ -1,20 +1,39 @@
 import type { Clock, EventRecorder } from '../kube/index.ts';
 import type { Logger } from '../observability/index.ts';
-import { parseCaSecret, type ReadCaSecret, type Secret } from './ca-secret.ts';
+import type { Secret } from './ca-secret.ts';
 import type { CaState } from './ca-state.ts';
-import type { CaStore } from './ca-store.ts';
-import { issueCa } from './issue-certificate.ts';
-import { planRotation, type RotationPlan, type RotationTiming } from './plan-rotation.ts';
+import type { CaStore, StoredCa } from './ca-store.ts';
+import type { CertificateWithKey } from './certificate.ts';
+import {
+  planRotation,
+  type RotationPlan,
+  type RotationReason,
+  type RotationTiming,
+} from './plan-rotation.ts';
 
-export interface CaKeeperDeps {
-  readonly store: CaStore;
+export interface CaKeeperDeps<C extends CertificateWithKey> {
+  readonly store: CaStore<C>;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly events?: Pick<EventRecorder, 'record'>;
-  /** Do all webhooks of the service trust this certificate, as the API server has it now? */
-  readonly isTrustedByWebhooks: (cert: string) => Promise<boolean>;
+  readonly words: CaKeeperWords;
+  /** Makes what is to sign. `state`: what signs now, if anything does. */
+  readonly issue: (reason: RotationReason, state: CaState<C> | undefined) => Promise<C>;
+  /** Is this certificate trusted by those who verify, as the API server has it now? */
+  readonly isTrusted: (cert: string) => Promise<boolean>;
   /** Told of each good state that was read, before the next step is taken. */
-  readonly onState: (state: CaState) => Promise<void>;
+  readonly onState: (state: CaState<C>) => Promise<void>;
+}
+
+/** How logs and Events call what is kept. */
+export interface CaKeeperWords {
+  /** Of the Secret, in messages. */
+  readonly secret: string;
+  /** Where `isTrusted` looks. */
+  readonly trustedBy: string;
+  /** Events: `<eventPrefix>Created`, … */
+  readonly eventPrefix: string;
+  readonly notes: Readonly<Record<RotationReason, string>>;
 }
 
 export interface CaKeeper {
@@ -28,39 +47,39 @@ export interface CaKeeper {
 /** Far above what one call needs (restore, replace next, drop, promote, stage); more would mean that replicas undo each other's work. */
 const MAX_STEPS = 20;
 
-export function createCaKeeper(deps: CaKeeperDeps, timing: RotationTiming): CaKeeper {
+export function createCaKeeper<C extends CertificateWithKey>(
+  deps: CaKeeperDeps<C>,
+  timing: RotationTiming,
+): CaKeeper {
   const { store, logger, clock, onState } = deps;
   const sight = createSight(deps);
   let lastProblems = '';
 
   async function reconcile(): Promise<void> {
     for (let step = 0; step < MAX_STEPS; step++) {
-      const secret = await store.read();
-      const read = secret === undefined ? undefined : parseCaSecret(secret);
+      const read = await store.read();
       reportProblems(read);
       if (read?.problems.length === 0 && isUsable(read.state)) {
         sight.remember(read.state);
         await onState(read.state);
       }
-      await sight.lookAtWebhooks();
+      await sight.look();
       const plan = planRotation(read?.state, clock.now(), timing, {
         ...sight.now(),
         requested: read?.requested,
         damaged: (read?.problems.length ?? 0) > 0,
       });
       if (plan === undefined) return;
-      await carryOut(plan, secret);
+      await carryOut(plan, read);
     }
     throw new Error(
-      `the CA Secret did not settle within ${MAX_STEPS} steps; other replicas keep changing it`,
+      `${deps.words.secret} did not settle within ${MAX_STEPS} steps; other replicas keep changing it`,
     );
   }
 
-  async function carryOut(plan: RotationPlan, secret: Secret | undefined): Promise<void> {
-    const state = plan.needsCa
-      ? plan.withCa(await issueCa({ now: clock.now(), lifetimeMs: timing.caLifetimeMs }))
-      : plan.state;
-    const written = await store.write(state, secret);
+  async function carryOut(plan: RotationPlan<C>, read: StoredCa<C> | undefined): Promise<void> {
+    const state = plan.needsCa ? plan.withCa(await deps.issue(plan.reason, read?.state)) : plan.state;
+    const written = await store.write(state, read?.secret);
     if (written === undefined) {
       logger.debug('another replica was first', { reason: plan.reason });
       return;
@@ -74,47 +93,52 @@ export function createCaKeeper(deps: CaKeeperDeps, timing: RotationTiming): CaKe
     recordStep(plan, written);
   }
 
-  function recordStep({ reason }: RotationPlan, secret: Secret): void {
+  function recordStep({ reason }: RotationPlan<C>, secret: Secret): void {
     const { name, namespace, uid } = secret.metadata;
     if (deps.events === undefined || name === undefined || namespace === undefined || uid === undefined)
       return;
     deps.events.record({
       regarding: { apiVersion: 'v1', kind: 'Secret', name, namespace, uid },
       type: WARNING_REASONS.has(reason) ? 'Warning' : 'Normal',
-      reason: `Ca${pascalCase(reason)}`,
+      reason: `${deps.words.eventPrefix}${pascalCase(reason)}`,
       action: 'RotateCa',
-      note: STEP_NOTES[reason],
+      note: deps.words.notes[reason],
     });
   }
 
-  function reportProblems(read: ReadCaSecret | undefined): void {
+  function reportProblems(read: StoredCa<C> | undefined): void {
     const problems = read?.problems.join('; ') ?? '';
     if (problems !== '' && problems !== lastProblems) {
-      logger.error('the CA Secret is damaged; what cannot be used is replaced', { problems });
+      logger.error(`${deps.words.secret} is damaged; what cannot be used is replaced`, { problems });
     }
     lastProblems = problems;
   }
 
-  function isUsable(state: CaState): boolean {
+  function isUsable(state: CaState<C>): boolean {
     return state.current !== undefined && state.current.notAfter > clock.now();
   }
 
   return { reconcile };
 }
 
-interface Sight {
-  remember(state: CaState): void;
-  lookAtWebhooks(): Promise<void>;
+interface Sight<C extends CertificateWithKey> {
+  remember(state: CaState<C>): void;
+  look(): Promise<void>;
   now(): {
-    readonly remembered: CaState | undefined;
+    readonly remembered: CaState<C> | undefined;
     readonly nextSeenSince: number | undefined;
     readonly nextInCaBundleSince: number | undefined;
   };
 }
 
 /** What this replica itself has seen, since when. */
-function createSight({ clock, logger, isTrustedByWebhooks }: CaKeeperDeps): Sight {
-  let remembered: CaState | undefined;
+function createSight<C extends CertificateWithKey>({
+  clock,
+  logger,
+  isTrusted,
+  words,
+}: CaKeeperDeps<C>): Sight<C> {
+  let remembered: CaState<C> | undefined;
   let next: { readonly cert: string; readonly since: number } | undefined;
   let nextInCaBundleSince: number | undefined;
   let lastError = '';
@@ -125,10 +149,10 @@ function createSight({ clock, logger, isTrustedByWebhooks }: CaKeeperDeps): Sigh
       next = state.next && { cert: state.next.cert, since: clock.now() };
       nextInCaBundleSince = undefined;
     },
-    async lookAtWebhooks() {
+    async look() {
       if (next === undefined) return;
       try {
-        const isThere = await isTrustedByWebhooks(next.cert);
+        const isThere = await isTrusted(next.cert);
         nextInCaBundleSince = isThere ? (nextInCaBundleSince ?? clock.now()) : undefined;
         lastError = '';
       } catch (error) {
@@ -136,7 +160,7 @@ function createSight({ clock, logger, isTrustedByWebhooks }: CaKeeperDeps): Sigh
         nextInCaBundleSince = undefined;
         const text = error instanceof Error ? error.message : String(error);
         if (text !== lastError) {
-          logger.warn('whether the webhook configuration trusts the next CA is not known', { error: text });
+          logger.warn(`whether ${words.trustedBy} trusts the next CA is not known`, { error: text });
         }
         lastError = text;
       }
@@ -151,18 +175,6 @@ const WARNING_REASONS: ReadonlySet<RotationPlan['reason']> = new Set([
   'current-unusable',
   'next-unusable',
 ]);
-
-const STEP_NOTES: Readonly<Record<RotationPlan['reason'], string>> = {
-  created: 'A CA was made; it signs the serving certificates.',
-  restored: 'The Secret was deleted or damaged; the CA in use was put back, and its rotation begins.',
-  repaired: 'Damaged parts of the Secret were put back or left out.',
-  'current-unusable': 'The CA was damaged or has expired; another one signs from now on.',
-  'next-unusable': 'The next CA has expired before it was used; a new one takes its place.',
-  'trust-ended': 'All that an old CA signed has expired; it is trusted no more.',
-  promoted: 'The next CA signs from now on; the old one stays trusted until all it signed has expired.',
-  due: 'Two thirds of the CA’s life are over; the next CA is trusted from now on.',
-  requested: 'A rotation was requested; the next CA is trusted from now on.',
-};
 
 function pascalCase(reason: string): string {
   return reason

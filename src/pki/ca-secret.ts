@@ -3,13 +3,13 @@ import { GROUP, MANAGED_BY } from '../contract/index.ts';
 import type { KubeObject } from '../kube/index.ts';
 import type { CaState } from './ca-state.ts';
 import {
-  describeCertificate,
+  describeChain,
   parseCertificates,
   parseCertificateWithKey,
   type CertificateWithKey,
 } from './certificate.ts';
 
-/** Annotation on the CA Secret: any new value asks for one rotation. */
+/** Annotation on a Secret of CAs: any new value asks for one rotation. */
 export const ANNOTATION_ROTATE = `${GROUP}/rotate`;
 
 export interface Secret extends KubeObject {
@@ -18,15 +18,30 @@ export interface Secret extends KubeObject {
 }
 
 /** What was read of the Secret; `problems` says in words what of it could not be used. */
-export interface ReadCaSecret {
-  readonly state: CaState;
+export interface ReadCaSecret<C extends CertificateWithKey = CertificateWithKey> {
+  readonly state: CaState<C>;
   readonly requested: string | undefined;
   readonly problems: readonly string[];
 }
 
-// The keys of the Secret. Certificates and keys have one each, so that kubectl and openssl can show them; the rest is one JSON text.
-const CURRENT = { cert: 'ca.crt', key: 'ca.key' } as const;
-const NEXT = { cert: 'next.crt', key: 'next.key' } as const;
+export type CaSlot = 'current' | 'next';
+
+/**
+ * Where a Secret has what signs. Certificates and keys have a key of the Secret each, so that kubectl and openssl can show them; the rest is
+ * one JSON text.
+ */
+export interface CaSecretLayout<C extends CertificateWithKey> {
+  /** The key of the Secret that is named when there is nothing in a slot. */
+  readonly mainKey: Readonly<Record<CaSlot, string>>;
+  /**
+   * @param read the text of a key of the Secret; undefined: it is missing or empty
+   * @returns undefined: the slot is empty
+   * @throws Error that says what is wrong, without any content
+   */
+  read(slot: CaSlot, read: (key: string) => string | undefined): C | undefined;
+  write(slot: CaSlot, ca: C): Record<string, string>;
+}
+
 const STATE = 'state.json';
 
 const stateSchema = z.object({
@@ -35,11 +50,46 @@ const stateSchema = z.object({
   handledRequest: z.string().optional(),
 });
 
+/** The Secret of the serving CA. */
+export const SERVING_CA_LAYOUT: CaSecretLayout<CertificateWithKey> = {
+  mainKey: { current: 'ca.crt', next: 'next.crt' },
+  read: (slot, read) => readCa(slot === 'current' ? ['ca.crt', 'ca.key'] : ['next.crt', 'next.key'], read),
+  write: (slot, { cert, key }) =>
+    slot === 'current' ? { 'ca.crt': cert, 'ca.key': key } : { 'next.crt': cert, 'next.key': key },
+};
+
+/**
+ * One CA certificate and its key from two keys of a Secret; undefined: both are missing.
+ *
+ * @throws Error that says what is wrong, without any content
+ */
+export function readCa(
+  [certName, keyName]: readonly [cert: string, key: string],
+  read: (key: string) => string | undefined,
+): CertificateWithKey | undefined {
+  const cert = read(certName);
+  const key = read(keyName);
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined) throw new Error(`${certName} or ${keyName} is missing`);
+  const pair = parseCertificateWithKey(cert, key);
+  if (!parseCertificates(cert).every((certificate) => certificate.ca))
+    throw new Error('is no CA certificate');
+  return pair;
+}
+
+/** {@link parseSecretOf} for the serving CA. */
+export function parseCaSecret(secret: Secret): ReadCaSecret {
+  return parseSecretOf(SERVING_CA_LAYOUT, secret);
+}
+
 /**
  * Reads the Secret. Never throws: whatever is damaged is left out and named in `problems`, and planRotation goes on from what is left. The
  * problems name keys of the Secret, never what is in them.
  */
-export function parseCaSecret(secret: Secret): ReadCaSecret {
+export function parseSecretOf<C extends CertificateWithKey>(
+  layout: CaSecretLayout<C>,
+  secret: Secret,
+): ReadCaSecret<C> {
   const problems: string[] = [];
   const attempt = <T>(key: string, read: () => T): T | undefined => {
     try {
@@ -49,15 +99,14 @@ export function parseCaSecret(secret: Secret): ReadCaSecret {
       return undefined;
     }
   };
+  const text = (key: string) => readText(secret, key);
   const extra = attempt(STATE, () => readExtra(secret)) ?? { previous: [] };
-  const current = attempt(CURRENT.cert, () => readPair(secret, CURRENT));
-  if (current === undefined && problems.length === 0) problems.push(`${CURRENT.cert}: is missing`);
-  const next = attempt(NEXT.cert, () => readPair(secret, NEXT));
+  const current = attempt(layout.mainKey.current, () => layout.read('current', text));
+  if (current === undefined && problems.length === 0) problems.push(`${layout.mainKey.current}: is missing`);
+  const next = attempt(layout.mainKey.next, () => layout.read('next', text));
   const previous = extra.previous.flatMap(({ cert, trustUntil }, index) => {
-    const read = attempt(`${STATE} previous[${index}]`, () =>
-      parseCertificates(cert).map(describeCertificate),
-    );
-    return (read ?? []).map((certificate) => ({ ...certificate, trustUntil: Date.parse(trustUntil) }));
+    const read = attempt(`${STATE} previous[${index}]`, () => describeChain(parseCertificates(cert)));
+    return read === undefined ? [] : [{ ...read, trustUntil: Date.parse(trustUntil) }];
   });
   const trustedSince = Date.parse(extra.nextTrustedSince ?? '');
   if (next !== undefined && Number.isNaN(trustedSince))
@@ -74,8 +123,11 @@ export function parseCaSecret(secret: Secret): ReadCaSecret {
   };
 }
 
-/** The Secret's `data` for a state: parseCaSecret reads the same state from it. */
-export function buildCaSecretData(state: CaState): Record<string, string> {
+/** The Secret's `data` for a state: parseSecretOf reads the same state from it. */
+export function buildCaSecretData<C extends CertificateWithKey>(
+  layout: CaSecretLayout<C>,
+  state: CaState<C>,
+): Record<string, string> {
   const extra: z.input<typeof stateSchema> = {
     ...(state.next && { nextTrustedSince: new Date(state.next.trustedSince).toISOString() }),
     previous: state.previous.map(({ cert, trustUntil }) => ({
@@ -85,8 +137,8 @@ export function buildCaSecretData(state: CaState): Record<string, string> {
     ...(state.handledRequest !== undefined && { handledRequest: state.handledRequest }),
   };
   const texts = {
-    ...(state.current && { [CURRENT.cert]: state.current.cert, [CURRENT.key]: state.current.key }),
-    ...(state.next && { [NEXT.cert]: state.next.cert, [NEXT.key]: state.next.key }),
+    ...(state.current && layout.write('current', state.current)),
+    ...(state.next && layout.write('next', state.next)),
     [STATE]: JSON.stringify(extra),
   };
   return Object.fromEntries(
@@ -94,26 +146,15 @@ export function buildCaSecretData(state: CaState): Record<string, string> {
   );
 }
 
-/** A new Secret with this state. */
-export function buildCaSecret(name: string, namespace: string, state: CaState): Secret {
+/** A new Secret with this data. */
+export function buildCaSecret(name: string, namespace: string, data: Record<string, string>): Secret {
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     type: 'Opaque',
     metadata: { name, namespace, labels: { 'app.kubernetes.io/managed-by': MANAGED_BY } },
-    data: buildCaSecretData(state),
+    data,
   };
-}
-
-function readPair(secret: Secret, keys: typeof CURRENT | typeof NEXT): CertificateWithKey | undefined {
-  const cert = readText(secret, keys.cert);
-  const key = readText(secret, keys.key);
-  if (cert === undefined && key === undefined) return undefined;
-  if (cert === undefined || key === undefined) throw new Error(`${keys.cert} or ${keys.key} is missing`);
-  const pair = parseCertificateWithKey(cert, key);
-  if (!parseCertificates(cert).every((certificate) => certificate.ca))
-    throw new Error('is no CA certificate');
-  return pair;
 }
 
 function readExtra(secret: Secret): z.output<typeof stateSchema> {

@@ -1,20 +1,22 @@
 import type { Certificate, CertificateWithKey } from './certificate.ts';
 
-/** What the CA Secret says: who signs, who will sign, who is still trusted. */
-export interface CaState {
+/**
+ * What a Secret of CAs says: who signs, who will sign, who is still trusted. `C`: what signs, a CA of one certificate, or one with more about it.
+ */
+export interface CaState<C extends CertificateWithKey = CertificateWithKey> {
   /** The CA that signs what is served; undefined: there is none, or it cannot be used. */
-  readonly current: CertificateWithKey | undefined;
+  readonly current: C | undefined;
   /** The CA that signs after it, trusted since that time (milliseconds since the epoch). */
-  readonly next: StagedCa | undefined;
+  readonly next: StagedCa<C> | undefined;
   /** CAs that sign no more and whose certificates may still be served somewhere, oldest last. */
   readonly previous: readonly RetiredCa[];
   /** The last request for a rotation that was taken up. */
   readonly handledRequest: string | undefined;
 }
 
-export interface StagedCa extends CertificateWithKey {
+export type StagedCa<C extends CertificateWithKey = CertificateWithKey> = C & {
   readonly trustedSince: number;
-}
+};
 
 export interface RetiredCa extends Certificate {
   readonly trustUntil: number;

@@ -36,10 +36,20 @@ export function certificatesPem(certificates: readonly X509Certificate[]): strin
 
 /** What {@link Certificate} says of one certificate. */
 export function describeCertificate(certificate: X509Certificate): Certificate {
+  return describeChain([certificate]);
+}
+
+/**
+ * The same of several that are valid only together.
+ *
+ * @throws Error when there is none
+ */
+export function describeChain(certificates: readonly X509Certificate[]): Certificate {
+  if (certificates.length === 0) throw new Error('there is no certificate in it');
   return {
-    cert: certificatesPem([certificate]),
-    notBefore: certificate.validFromDate.getTime(),
-    notAfter: certificate.validToDate.getTime(),
+    cert: certificatesPem(certificates),
+    notBefore: Math.max(...certificates.map((certificate) => certificate.validFromDate.getTime())),
+    notAfter: Math.min(...certificates.map((certificate) => certificate.validToDate.getTime())),
   };
 }
 

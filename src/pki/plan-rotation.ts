@@ -10,16 +10,16 @@ export interface RotationTiming {
 }
 
 /** What this replica has seen beyond the Secret; times in milliseconds since the epoch. */
-export interface RotationSight {
+export interface RotationSight<C extends CertificateWithKey = CertificateWithKey> {
   /** The last good state that this replica held, in case the Secret was deleted or damaged. */
-  readonly remembered?: CaState | undefined;
+  readonly remembered?: CaState<C> | undefined;
   /** Parts of the Secret could not be read. */
   readonly damaged?: boolean;
   /** The rotation that is asked for on the Secret. */
   readonly requested?: string | undefined;
   /** Since when this replica knows of `next`; undefined: it has not seen it before. */
   readonly nextSeenSince?: number | undefined;
-  /** Since when this replica sees `next` in the live webhook configuration; undefined: it is not there. */
+  /** Since when this replica sees `next` where it is to be trusted (the live webhook configuration); undefined: it is not there. */
   readonly nextInCaBundleSince?: number | undefined;
 }
 
@@ -35,19 +35,19 @@ export type RotationReason =
   | 'requested';
 
 /** One step: the state to write, at once or once a new CA has been issued. */
-export type RotationPlan =
-  | { readonly reason: RotationReason; readonly needsCa: false; readonly state: CaState }
+export type RotationPlan<C extends CertificateWithKey = CertificateWithKey> =
+  | { readonly reason: RotationReason; readonly needsCa: false; readonly state: CaState<C> }
   | {
       readonly reason: RotationReason;
       readonly needsCa: true;
-      readonly withCa: (ca: CertificateWithKey) => CaState;
+      readonly withCa: (ca: C) => CaState<C>;
     };
 
-interface Situation {
-  readonly state: CaState;
+interface Situation<C extends CertificateWithKey> {
+  readonly state: CaState<C>;
   readonly now: number;
   readonly timing: RotationTiming;
-  readonly sight: RotationSight;
+  readonly sight: RotationSight<C>;
 }
 
 /** Time from this being written to the last API server having read it; only the webhook configuration's own watch is in between. */
@@ -56,7 +56,7 @@ export const CA_BUNDLE_SETTLE_MS = 10_000;
 /** Requested rotations wait while so many old CAs are trusted, so that nobody can swell the bundles by asking often. */
 export const MAX_PREVIOUS = 8;
 
-const EMPTY: CaState = { current: undefined, next: undefined, previous: [], handledRequest: undefined };
+const EMPTY = { current: undefined, next: undefined, previous: [], handledRequest: undefined } as const;
 
 /**
  * The next step of the CA's life, or undefined when nothing is to do. Pure; one small step at a time, each safe to repeat and to be
@@ -72,12 +72,12 @@ const EMPTY: CaState = { current: undefined, next: undefined, previous: [], hand
  *
  * @param state what the Secret says; undefined: there is no Secret
  */
-export function planRotation(
-  state: CaState | undefined,
+export function planRotation<C extends CertificateWithKey>(
+  state: CaState<C> | undefined,
   now: number,
   timing: RotationTiming,
-  sight: RotationSight = {},
-): RotationPlan | undefined {
+  sight: RotationSight<C> = {},
+): RotationPlan<C> | undefined {
   const situation = { state: state ?? EMPTY, now, timing, sight };
   return (
     replaceCurrent(situation, state === undefined) ??
@@ -94,7 +94,10 @@ export function retirementMarginMs(timing: RotationTiming): number {
   return Math.min(BACKDATE_MS, timing.leafLifetimeMs / 4);
 }
 
-function replaceCurrent({ state, now, sight }: Situation, isNew: boolean): RotationPlan | undefined {
+function replaceCurrent<C extends CertificateWithKey>(
+  { state, now, sight }: Situation<C>,
+  isNew: boolean,
+): RotationPlan<C> | undefined {
   if (isUsable(state.current, now)) return undefined;
   const { remembered } = sight;
   if (remembered !== undefined && isUsable(remembered.current, now)) return restore(remembered, now);
@@ -113,7 +116,7 @@ function replaceCurrent({ state, now, sight }: Situation, isNew: boolean): Rotat
  * The Secret is gone or damaged, but what was served yesterday is still served: it goes back, and a rotation begins, since whoever
  * deleted the Secret meant to get a new CA.
  */
-function restore(remembered: CaState, now: number): RotationPlan {
+function restore<C extends CertificateWithKey>(remembered: CaState<C>, now: number): RotationPlan<C> {
   if (isUsable(remembered.next, now)) return { reason: 'restored', needsCa: false, state: remembered };
   return {
     reason: 'restored',
@@ -122,14 +125,17 @@ function restore(remembered: CaState, now: number): RotationPlan {
   };
 }
 
-function repair({ state, sight }: Situation): RotationPlan | undefined {
+function repair<C extends CertificateWithKey>({ state, sight }: Situation<C>): RotationPlan<C> | undefined {
   if (sight.damaged !== true) return undefined;
   const { remembered } = sight;
   const isSame = remembered?.current !== undefined && remembered.current.cert === state.current?.cert;
   return { reason: 'repaired', needsCa: false, state: isSame ? remembered : state };
 }
 
-function replaceNext({ state, now }: Situation): RotationPlan | undefined {
+function replaceNext<C extends CertificateWithKey>({
+  state,
+  now,
+}: Situation<C>): RotationPlan<C> | undefined {
   if (state.next === undefined || isUsable(state.next, now)) return undefined;
   return {
     reason: 'next-unusable',
@@ -138,13 +144,21 @@ function replaceNext({ state, now }: Situation): RotationPlan | undefined {
   };
 }
 
-function dropPrevious({ state, now }: Situation): RotationPlan | undefined {
+function dropPrevious<C extends CertificateWithKey>({
+  state,
+  now,
+}: Situation<C>): RotationPlan<C> | undefined {
   const previous = state.previous.filter((ca) => ca.trustUntil > now && ca.notAfter > now);
   if (previous.length === state.previous.length) return undefined;
   return { reason: 'trust-ended', needsCa: false, state: { ...state, previous } };
 }
 
-function promote({ state, now, timing, sight }: Situation): RotationPlan | undefined {
+function promote<C extends CertificateWithKey>({
+  state,
+  now,
+  timing,
+  sight,
+}: Situation<C>): RotationPlan<C> | undefined {
   const { current, next } = state;
   if (current === undefined || next === undefined || !isTrustedLongEnough(next, now, timing, sight)) {
     return undefined;
@@ -172,7 +186,7 @@ function isTrustedLongEnough(
   next: StagedCa,
   now: number,
   timing: RotationTiming,
-  sight: RotationSight,
+  sight: Pick<RotationSight, 'nextSeenSince' | 'nextInCaBundleSince'>,
 ): boolean {
   if (sight.nextSeenSince === undefined || sight.nextInCaBundleSince === undefined) return false;
   const since = Math.max(next.trustedSince, sight.nextSeenSince);
@@ -180,7 +194,12 @@ function isTrustedLongEnough(
   return now >= since + timing.trustDelayMs && now >= sight.nextInCaBundleSince + settledMs;
 }
 
-function stage({ state, now, timing, sight }: Situation): RotationPlan | undefined {
+function stage<C extends CertificateWithKey>({
+  state,
+  now,
+  timing,
+  sight,
+}: Situation<C>): RotationPlan<C> | undefined {
   if (state.current === undefined || state.next !== undefined) return undefined;
   const requested = sight.requested !== undefined && sight.requested !== state.handledRequest;
   const due = now >= rotationTime(state.current, timing);
@@ -196,8 +215,10 @@ function stage({ state, now, timing, sight }: Situation): RotationPlan | undefin
   };
 }
 
-function withoutTrustedSince({ cert, key, notBefore, notAfter }: StagedCa): CertificateWithKey {
-  return { cert, key, notBefore, notAfter };
+function withoutTrustedSince<C extends CertificateWithKey>(staged: StagedCa<C>): C {
+  const ca: C & { trustedSince?: number } = { ...staged };
+  delete ca.trustedSince;
+  return ca;
 }
 
 /** Two thirds of its life, or of the configured one if that has become shorter. */

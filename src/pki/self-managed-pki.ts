@@ -1,9 +1,11 @@
 import type { Clock, EventRecorder, KubeClient } from '../kube/index.ts';
 import { systemClock } from '../kube/index.ts';
 import type { Logger } from '../observability/index.ts';
-import { createCaKeeper, type CaKeeper } from './ca-keeper.ts';
+import { createCaKeeper, type CaKeeper, type CaKeeperWords } from './ca-keeper.ts';
+import { SERVING_CA_LAYOUT } from './ca-secret.ts';
 import { trustedCertificates, type CaState } from './ca-state.ts';
 import { createCaStore } from './ca-store.ts';
+import { issueCa } from './issue-certificate.ts';
 import type { Pki } from './pki.ts';
 import type { RotationTiming } from './plan-rotation.ts';
 import { createPoll } from './poll.ts';
@@ -54,11 +56,13 @@ export function createSelfManagedPki(deps: SelfManagedPkiDeps, options: SelfMana
   const { webhookConfigurations = [] } = options;
   const keeper: CaKeeper = createCaKeeper(
     {
-      store: createCaStore(client, options),
+      store: createCaStore(client, SERVING_CA_LAYOUT, options),
       logger,
       clock,
       ...(events && { events }),
-      isTrustedByWebhooks: (cert) => isTrustedByWebhooks(client, webhookConfigurations, cert),
+      words: WORDS,
+      issue: () => issueCa({ now: clock.now(), lifetimeMs: options.caLifetimeMs }),
+      isTrusted: (cert) => isTrustedByWebhooks(client, webhookConfigurations, cert),
       onState: adopt,
     },
     options,
@@ -117,6 +121,23 @@ export function createSelfManagedPki(deps: SelfManagedPkiDeps, options: SelfMana
     }),
   };
 }
+
+const WORDS: CaKeeperWords = {
+  secret: 'the CA Secret',
+  trustedBy: 'the webhook configuration',
+  eventPrefix: 'Ca',
+  notes: {
+    created: 'A CA was made; it signs the serving certificates.',
+    restored: 'The Secret was deleted or damaged; the CA in use was put back, and its rotation begins.',
+    repaired: 'Damaged parts of the Secret were put back or left out.',
+    'current-unusable': 'The CA was damaged or has expired; another one signs from now on.',
+    'next-unusable': 'The next CA has expired before it was used; a new one takes its place.',
+    'trust-ended': 'All that an old CA signed has expired; it is trusted no more.',
+    promoted: 'The next CA signs from now on; the old one stays trusted until all it signed has expired.',
+    due: 'Two thirds of the CA’s life are over; the next CA is trusted from now on.',
+    requested: 'A rotation was requested; the next CA is trusted from now on.',
+  },
+};
 
 /** A third of the CA's life is left when its successor is made: that must be enough for the successor to be trusted and to serve. */
 function assertTimingFits({ caLifetimeMs, leafLifetimeMs, trustDelayMs }: RotationTiming): void {

@@ -1,5 +1,12 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { ANNOTATION_ROTATE, buildCaSecret, parseCaSecret, type Secret } from '../../../src/pki/ca-secret.ts';
+import {
+  ANNOTATION_ROTATE,
+  buildCaSecret,
+  buildCaSecretData,
+  parseCaSecret,
+  SERVING_CA_LAYOUT,
+  type Secret,
+} from '../../../src/pki/ca-secret.ts';
 import { trustedCertificates, type CaState } from '../../../src/pki/ca-state.ts';
 import type { CertificateWithKey } from '../../../src/pki/certificate.ts';
 import { issueCa, issueServingCertificate } from '../../../src/pki/issue-certificate.ts';
@@ -38,16 +45,19 @@ const change = (secret: Secret, data: Record<string, string | undefined>): Secre
   ),
 });
 
+const build = (name: string, namespace: string, state: CaState): Secret =>
+  buildCaSecret(name, namespace, buildCaSecretData(SERVING_CA_LAYOUT, state));
+
 describe('the CA Secret', () => {
   it('is read as it was written', () => {
-    const secret = buildCaSecret('krake-hooks-ca', 'krake-system', full);
+    const secret = build('krake-hooks-ca', 'krake-system', full);
     expect(parseCaSecret(secret)).toEqual({ state: full, requested: undefined, problems: [] });
     expect(secret).toMatchObject({ metadata: { name: 'krake-hooks-ca', namespace: 'krake-system' } });
   });
 
   it('is read as it was written when there is only a current CA', () => {
     const state = { current: a, next: undefined, previous: [], handledRequest: undefined };
-    expect(parseCaSecret(buildCaSecret('n', 'ns', state))).toEqual({
+    expect(parseCaSecret(build('n', 'ns', state))).toEqual({
       state,
       requested: undefined,
       problems: [],
@@ -55,7 +65,7 @@ describe('the CA Secret', () => {
   });
 
   it('brings the request for a rotation', () => {
-    const secret = buildCaSecret('n', 'ns', full);
+    const secret = build('n', 'ns', full);
     const annotated = {
       ...secret,
       metadata: { ...secret.metadata, annotations: { [ANNOTATION_ROTATE]: '7' } },
@@ -96,7 +106,7 @@ describe('the CA Secret', () => {
     ],
   ];
   it.each(damages)('%s: left out and named, and no key is quoted', (_, data, part, problem) => {
-    const { state, problems } = parseCaSecret(change(buildCaSecret('n', 'ns', full), data()));
+    const { state, problems } = parseCaSecret(change(build('n', 'ns', full), data()));
     expect(part(state)).toBeUndefined();
     expect(problems.join('\n')).toContain(problem);
     for (const { key } of [a, b]) expect(problems.join('\n')).not.toContain(key.split('\n')[1]);
