@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   ANNOTATION_COMPLETE_ACTION,
-  ANNOTATION_CONTAINERS,
-  ANNOTATION_HOOKS,
+  ANNOTATION_COMPLETE_WHEN,
   ANNOTATION_STAMPED_FROM,
   SHUTDOWN_ANNOTATIONS,
+  TEMPLATE_ANNOTATIONS,
   parseHookAnnotations,
   withOwnSettings,
   type HookRequest,
@@ -31,9 +31,6 @@ export interface Asked {
   readonly warnings: readonly string[];
 }
 
-/** The annotations that a pod template carries. */
-export const TEMPLATE_KEYS: readonly string[] = [ANNOTATION_HOOKS, ANNOTATION_CONTAINERS];
-
 /** The annotations of a template as its user wrote them: what was copied from the workload is left out. */
 export function withoutStamp(annotations: StringMap | undefined): StringMap | undefined {
   return annotations?.[ANNOTATION_STAMPED_FROM] === 'workload' ? undefined : annotations;
@@ -48,7 +45,7 @@ export function withoutStamp(annotations: StringMap | undefined): StringMap | un
 export function readAskedHooks(
   workload: Place,
   templates: readonly Place[],
-  keys: readonly string[] = TEMPLATE_KEYS,
+  keys: readonly string[] = TEMPLATE_ANNOTATIONS,
 ): Asked {
   const own = read(workload);
   const readings = [own, ...templates.map(read)];
@@ -85,13 +82,14 @@ function hasAny(annotations: StringMap | undefined, keys: readonly string[]): bo
 function asksTheSame(a: HookRequest, b: HookRequest, keys: readonly string[]): boolean {
   if (a === b) return true;
   const sameAction = a.completeAction === b.completeAction || !keys.includes(ANNOTATION_COMPLETE_ACTION);
+  const sameWhen = a.completeWhen === b.completeWhen || !keys.includes(ANNOTATION_COMPLETE_WHEN);
   const sameShutdown =
     isDeepStrictEqual(a.shutdown, b.shutdown) || !SHUTDOWN_ANNOTATIONS.some((key) => keys.includes(key));
-  return sameAction && sameShutdown && choiceOf(a) === choiceOf(b);
+  return sameAction && sameWhen && sameShutdown && choiceOf(a) === choiceOf(b);
 }
 
-function choiceOf({ hooks, containers }: HookRequest): string {
-  return JSON.stringify([hooks, containers && [...containers].sort()]);
+function choiceOf({ hooks, containers, auth }: HookRequest): string {
+  return JSON.stringify([hooks, containers && [...containers].sort(), auth]);
 }
 
 function differing(first: Place, other: Place, keys: readonly string[]): Problem {

@@ -46,16 +46,26 @@ export function examineWorkload(
   const naming = applicationOf(kind, meta, request);
   if (naming === undefined) return found;
   if ('problem' in naming) return { ...found, problem: naming.problem };
-  const { hooks, containers } = asked.request;
-  const injection = buildInjection(settings, request.namespace, naming.application, hooks);
+  const { containers } = asked.request;
+  const injection = buildInjection(settings, request.namespace, naming.application, asked.request);
   const staleApplication = staleApplicationOf(template);
-  const { problem, warnings } = planInjection({ spec, path, containers, staleApplication }, injection, patch);
+  const { problem, warnings } = planInjection(
+    { spec, path, containers, staleApplication, hasClaims: claimsVolumes(object) },
+    injection,
+    patch,
+  );
   return {
     ...found,
     target: naming,
     problem,
     warnings: [...told, ...warnings, ...warnOfLimits(kind, asked.request)],
   };
+}
+
+/** A StatefulSet's pods have volumes that their template does not name. */
+function claimsVolumes(object: JsonObject): boolean {
+  const claims = readObject(object.spec, 'spec')?.volumeClaimTemplates;
+  return Array.isArray(claims) && claims.length > 0;
 }
 
 export interface PodTemplate {

@@ -1,4 +1,4 @@
-import { LABEL_APPLICATION, parseHookAnnotations } from '../contract/index.ts';
+import { ANNOTATION_AUTH, LABEL_APPLICATION, parseHookAnnotations } from '../contract/index.ts';
 import { readAskedHooks, type Asked } from './asked-hooks.ts';
 import { denied, patched, unchanged, type Decision } from './decision.ts';
 import { examineWorkload, readPodTemplate } from './examine-workload.ts';
@@ -36,12 +36,17 @@ function updateJob(subject: ReviewSubject): Decision {
   const asked = readAskedHooks({ field: 'metadata.annotations', annotations: meta.annotations }, [place]);
   // Pods that were made without a hook don't know of it: nor are they held for the shutdown hook.
   const isInjected = template.labels?.[LABEL_APPLICATION] !== undefined;
-  const given = parseHookAnnotations(isInjected ? template.annotations : undefined).hooks;
-  const late = asked.request.hooks.filter((hook) => !given.includes(hook));
+  const given = parseHookAnnotations(isInjected ? template.annotations : undefined);
+  const late = asked.request.hooks.filter((hook) => !given.hooks.includes(hook));
   const warnings = [...asked.warnings];
   if (late.length > 0) {
     warnings.push(
       `a Job cannot be given hooks after its creation, its pods do not know of ${late.join(' and ')}; delete it and create it again`,
+    );
+  }
+  if (given.hooks.length > 0 && late.length === 0 && given.auth !== asked.request.auth) {
+    warnings.push(
+      `${ANNOTATION_AUTH} cannot be changed after a Job's creation, its pods have what "${given.auth}" needs; delete it and create it again`,
     );
   }
   if (asked.problem !== undefined) return unchanged('immutable', warnings);

@@ -29,7 +29,7 @@ export function injectPod(subject: ReviewSubject): Decision {
   const { application } = naming;
 
   const patch = createPatchBuilder();
-  const injection = buildInjection(settings, request.namespace, application, hookRequest.hooks);
+  const injection = buildInjection(settings, request.namespace, application, hookRequest);
   const found = planInjection(
     {
       spec: readObject(object.spec, 'spec') ?? {},

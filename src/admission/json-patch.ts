@@ -85,3 +85,8 @@ export function createPatchBuilder(): PatchBuilder {
 export function escapeKey(key: string): string {
   return key.replaceAll('~', '~0').replaceAll('/', '~1');
 }
+
+/** A pointer as Kubernetes writes fields in its own messages. */
+export function toField(path: Pointer): string {
+  return path.slice(1).replaceAll('/', '.');
+}

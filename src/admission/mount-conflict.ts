@@ -1,6 +1,5 @@
 import { posix } from 'node:path';
 import type { JsonObject } from '../review/index.ts';
-import { VOLUME_NAME } from './injection.ts';
 
 /** Volumes that the kubelet always mounts read-only: no directory can be made in them for another mount. */
 const READ_ONLY_SOURCES = ['secret', 'configMap', 'downwardAPI', 'projected', 'image'] as const;
@@ -15,11 +14,12 @@ export function readOnlyVolumeNames(volumes: readonly JsonObject[]): ReadonlySet
 export type MountMatch = 'absent' | 'ours' | { readonly conflict: string };
 
 /**
- * Compares one existing mount with a directory that is to be mounted. A mount in our directory cannot be made, since ours is
+ * Compares one existing mount with a directory where a volume of ours is to be mounted. A mount in our directory cannot be made, since ours is
  * read-only; one above it only hinders if it is read-only itself.
  */
 export function matchMount(
   mount: JsonObject,
+  volumeName: string,
   directory: string,
   readOnlyVolumes: ReadonlySet<unknown>,
 ): MountMatch {
@@ -28,7 +28,7 @@ export function matchMount(
   const ours = normalize(directory);
   if (path === ours) {
     const isWhole = !mount.subPath && !mount.subPathExpr;
-    if (mount.name === VOLUME_NAME && isWhole) return 'ours';
+    if (mount.name === volumeName && isWhole) return 'ours';
     return { conflict: `mounts ${describe(mount)} where krake-hooks mounts its files, at ${directory}` };
   }
   if (path.startsWith(`${ours}/`)) {

@@ -1,35 +1,21 @@
-import { ANNOTATION_CONTAINERS, ANNOTATION_HOOKS } from '../contract/index.ts';
+import { ANNOTATION_AUTH } from '../contract/index.ts';
 import { chooseContainers, type ContainerPlace } from './chosen-containers.ts';
-import type { DenialReason, Problem } from './decision.ts';
-import { matchEnv, matchVolume, VOLUME_NAME, type InjectedEnv, type Injection } from './injection.ts';
-import type { PatchBuilder, Pointer } from './json-patch.ts';
+import { toProblem, type Conflict } from './conflict.ts';
+import type { Problem } from './decision.ts';
+import type { InjectionSubject } from './injection-subject.ts';
+import type { InjectedVolume } from './injected-volumes.ts';
+import type { InjectedEnv, Injection } from './injection.ts';
+import { toField, type PatchBuilder } from './json-patch.ts';
+import { matchEnv, matchTokenRef } from './match-injected.ts';
 import { matchMount, readOnlyVolumeNames } from './mount-conflict.ts';
+import { planVolumes } from './plan-volumes.ts';
 import { readObjects, type JsonObject } from '../review/index.ts';
-
-export interface InjectionSubject {
-  /** The pod spec. */
-  readonly spec: JsonObject;
-  /** Where it stands in the object. */
-  readonly path: Pointer;
-  /** Names of the chosen containers; undefined: all regular ones. */
-  readonly containers: readonly string[] | undefined;
-  /** The application whose injection may be found there because the manifest was copied. */
-  readonly staleApplication: string | undefined;
-}
 
 export interface InjectionResult {
   /** Something of the user's own is in the way: nothing may be written then. */
   readonly problem: Problem | undefined;
   readonly warnings: readonly string[];
 }
-
-interface Conflict {
-  readonly reason: DenialReason;
-  readonly text: string;
-}
-
-/** More are not read by anyone. */
-const MAX_CONFLICTS_TOLD = 4;
 
 /**
  * Writes the injection of a pod spec into the patch: what is there already is left as it is, what is ours but of another application is
@@ -43,34 +29,15 @@ export function planInjection(
   const { places, warnings } = chooseContainers(subject.spec, subject.path, subject.containers);
   const volumes = readObjects(subject.spec.volumes, `${subject.path}/volumes`);
   const readOnlyVolumes = readOnlyVolumeNames(volumes ?? []);
-  const conflicts = planVolume(subject, injection, volumes, patch);
+  const planned = planVolumes(subject, injection, places, volumes, patch);
+  const conflicts = [...planned.conflicts];
   for (const place of places) {
     conflicts.push(
       ...planEnv(subject, place, injection, patch),
       ...planMounts(subject, place, injection, readOnlyVolumes, patch),
     );
   }
-  return { problem: toProblem(conflicts), warnings };
-}
-
-function planVolume(
-  subject: InjectionSubject,
-  injection: Injection,
-  volumes: readonly JsonObject[] | undefined,
-  patch: PatchBuilder,
-): Conflict[] {
-  const path = `${subject.path}/volumes`;
-  const index = volumes?.findIndex(({ name }) => name === VOLUME_NAME) ?? -1;
-  const existing = volumes?.[index];
-  if (existing === undefined) {
-    patch.append(path, volumes, [injection.volume]);
-    return [];
-  }
-  const match = matchVolume(existing, injection, subject.staleApplication);
-  if (match === 'stale') patch.replace(`${path}/${index}`, injection.volume);
-  if (match !== 'foreign') return [];
-  const text = `${toField(path)}[${VOLUME_NAME}] is a volume of your own: rename it`;
-  return [{ reason: 'volume-conflict', text }];
+  return { problem: toProblem(conflicts), warnings: [...warnings, ...planned.warnings] };
 }
 
 function planEnv(
@@ -85,10 +52,15 @@ function planEnv(
   const conflicts: Conflict[] = [];
   for (let index = 0; index < (env?.length ?? 0); index++) {
     const existing = env?.[index];
-    const wanted = injection.env.find(({ name }) => name === existing?.name);
-    if (existing === undefined || wanted === undefined) continue;
+    if (existing === undefined) continue;
+    const wanted = injection.env.find(({ name }) => name === existing.name);
+    if (wanted === undefined) {
+      if (refersToVoidToken(existing, subject, injection))
+        conflicts.push(voidToken(subject, place, existing));
+      continue;
+    }
     found.add(wanted);
-    const match = matchEnv(existing, wanted, injection, subject.staleApplication);
+    const match = matchEnv(existing, wanted, place.container, injection, subject.staleApplication);
     if (match === 'stale') patch.replace(`${path}/${index}`, wanted.entry);
     if (match !== 'foreign') continue;
     const text = `container "${place.name}": ${describeField(subject, place, 'env', wanted.name)} is set by yourself, and krake-hooks sets it too: remove it`;
@@ -100,6 +72,18 @@ function planEnv(
   return conflicts;
 }
 
+/** Such a container would never start: with a pod identity the Secret has no token. A manifest that was copied may bring the reference along. */
+function refersToVoidToken(existing: JsonObject, subject: InjectionSubject, injection: Injection): boolean {
+  if (injection.auth !== 'pod-identity') return false;
+  return matchTokenRef(existing, injection, subject.staleApplication) !== 'foreign';
+}
+
+function voidToken(subject: InjectionSubject, place: ContainerPlace, { name }: JsonObject): Conflict {
+  const where = describeField(subject, place, 'env', String(name).slice(0, 63));
+  const text = `container "${place.name}": ${where} refers to a token that the application does not have with ${ANNOTATION_AUTH}: pod-identity: remove it`;
+  return { reason: 'env-conflict', text };
+}
+
 function planMounts(
   subject: InjectionSubject,
   place: ContainerPlace,
@@ -109,20 +93,24 @@ function planMounts(
 ): Conflict[] {
   const path = `${subject.path}/${place.list}/${place.index}/volumeMounts`;
   const mounts = readObjects(place.container.volumeMounts, path);
-  const missing = new Set(injection.mountDirectories);
+  const missing: JsonObject[] = [];
   const conflicts: Conflict[] = [];
-  for (const mount of mounts ?? []) {
-    for (const directory of injection.mountDirectories) {
-      const match = matchMount(mount, directory, readOnlyVolumes);
-      if (match === 'ours') missing.delete(directory);
+  const plan = (volume: InjectedVolume, directory: string): void => {
+    let isThere = false;
+    for (const mount of mounts ?? []) {
+      const match = matchMount(mount, volume.name, directory, readOnlyVolumes);
+      if (match === 'ours') isThere = true;
       if (typeof match === 'string') continue;
       const where = describeField(subject, place, 'volumeMounts', String(mount.mountPath).slice(0, 100));
       const text = `container "${place.name}": ${where} ${match.conflict}: use another path`;
       conflicts.push({ reason: 'mount-conflict', text });
     }
+    if (!isThere) missing.push({ name: volume.name, mountPath: directory, readOnly: true });
+  };
+  for (const volume of injection.volumes) {
+    for (const directory of volume.directories) plan(volume, directory);
   }
-  const entries = [...missing].map((mountPath) => ({ name: VOLUME_NAME, mountPath, readOnly: true }));
-  patch.append(path, mounts, entries);
+  patch.append(path, mounts, missing);
   return conflicts;
 }
 
@@ -133,23 +121,4 @@ function describeField(
   entry: string,
 ): string {
   return `${toField(subject.path)}.${place.list}[${place.name}].${list}[${entry}]`;
-}
-
-/** As Kubernetes writes it in its own messages. */
-function toField(path: Pointer): string {
-  return path.slice(1).replaceAll('/', '.');
-}
-
-function toProblem(conflicts: readonly Conflict[]): Problem | undefined {
-  const first = conflicts[0];
-  if (first === undefined) return undefined;
-  const told = conflicts.slice(0, MAX_CONFLICTS_TOLD).map(({ text }) => text);
-  const more = conflicts.length - told.length;
-  const message =
-    `hooks cannot be injected: ${told.join('; ')}${more > 0 ? `; and ${more} more` : ''}. ` +
-    (first.reason === 'volume-conflict'
-      ? ''
-      : `Or choose other containers with the annotation ${ANNOTATION_CONTAINERS}. `) +
-    `Or leave hooks out: ${ANNOTATION_HOOKS}`;
-  return { reason: first.reason, message };
 }

@@ -8,10 +8,11 @@ export interface AdmissionSettings {
   /** What the URLs that applications signal at begin with. */
   readonly callbackBase: string;
   readonly injection: Config['injection'];
+  readonly podIdentity: Pick<Config['podIdentity'], 'audience' | 'tokenLifetime'>;
 }
 
 export function buildAdmissionSettings(
-  config: Pick<Config, 'namespace' | 'callbacks' | 'injection'>,
+  config: Pick<Config, 'namespace' | 'callbacks' | 'injection' | 'podIdentity'>,
 ): AdmissionSettings {
   const { serviceName, servicePort, externalEndpoint } = config.callbacks;
   const endpoint = externalEndpoint ?? `https://${serviceName}.${config.namespace}.svc:${servicePort}`;
@@ -19,5 +20,6 @@ export function buildAdmissionSettings(
     excludedNamespaces: new Set([...SYSTEM_NAMESPACES, config.namespace]),
     callbackBase: callbackBase(endpoint),
     injection: config.injection,
+    podIdentity: config.podIdentity,
   };
 }

@@ -67,11 +67,11 @@ function examineCronJob(
   if (asked.problem !== undefined || asked.request.hooks.length === 0 || pod.spec === undefined) return found;
 
   // The Jobs' names are not known yet, but what would be in their way is.
-  const { hooks, containers } = asked.request;
+  const { containers } = asked.request;
   const name = applicationName('Job', meta.name ?? meta.generateName ?? '');
   const { problem, warnings } = planInjection(
     { spec: pod.spec, path: pod.path, containers, staleApplication: staleApplicationOf(pod.template) },
-    buildInjection(settings, request.namespace, name, hooks),
+    buildInjection(settings, request.namespace, name, asked.request),
     createPatchBuilder(),
   );
   return {

@@ -1,9 +1,11 @@
 import {
+  ANNOTATION_AUTH,
   ANNOTATION_CONTAINERS,
   ANNOTATION_HOOKS,
   ANNOTATION_STAMPED_FROM,
   LABEL_APPLICATION,
   SETTING_ANNOTATIONS,
+  TEMPLATE_ANNOTATIONS,
   type HookRequest,
 } from '../contract/index.ts';
 import type { Asked } from './asked-hooks.ts';
@@ -27,7 +29,7 @@ export function stampOf(application: string, asked: Asked): StampChanges {
 
 /**
  * The stamp of a CronJob, on its job template: annotations only, since each run is an application of its own. The Job has no other
- * place for its settings (complete-action, shutdown-*), so they are copied too, as they were written.
+ * place for its settings (complete-*, shutdown-*), so they are copied too, as they were written.
  */
 export function cronJobStampOf(asked: Asked, own: Meta): StampChanges {
   const annotations = {
@@ -40,12 +42,12 @@ export function cronJobStampOf(asked: Asked, own: Meta): StampChanges {
 
 /** Takes a pod template's stamp away, and only what the stamp says is ours; no change for a template without one. */
 export function unstampOf(template: Meta): StampChanges {
-  return takeAway(template, [ANNOTATION_HOOKS, ANNOTATION_CONTAINERS]);
+  return takeAway(template, TEMPLATE_ANNOTATIONS);
 }
 
 /** The same for a CronJob's job template. */
 export function cronJobUnstampOf(jobTemplate: Meta): StampChanges {
-  return takeAway(jobTemplate, [ANNOTATION_HOOKS, ANNOTATION_CONTAINERS, ...SETTING_ANNOTATIONS]);
+  return takeAway(jobTemplate, [...TEMPLATE_ANNOTATIONS, ...SETTING_ANNOTATIONS]);
 }
 
 function takeAway(template: Meta, copiedKeys: readonly string[]): StampChanges {
@@ -58,10 +60,12 @@ function takeAway(template: Meta, copiedKeys: readonly string[]): StampChanges {
   };
 }
 
-/** Written in one way, so that a space more in the user's annotation rolls nothing out; misspelt hooks are left out. */
-function choiceOf({ hooks, containers }: HookRequest): MapChanges {
+/** Written in one way, so that a space more in the user's annotation rolls nothing out; misspelt values are as they were read. */
+function choiceOf({ hooks, containers, auth }: HookRequest): MapChanges {
   return {
     [ANNOTATION_HOOKS]: hooks.join(','),
     [ANNOTATION_CONTAINERS]: containers?.join(','),
+    // Left out when it is the default, so that no workload of a version which knew no other is rolled out.
+    [ANNOTATION_AUTH]: auth === 'token' ? undefined : auth,
   };
 }

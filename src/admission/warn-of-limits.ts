@@ -1,5 +1,7 @@
 import {
+  ANNOTATION_AUTH,
   ANNOTATION_COMPLETE_ACTION,
+  ANNOTATION_COMPLETE_WHEN,
   ANNOTATION_HOOKS,
   ANNOTATION_SHUTDOWN_SERVICE,
   ANNOTATION_SHUTDOWN_WHEN,
@@ -21,12 +23,19 @@ export function warnOfLimits(kind: WorkloadKind, request: HookRequest): string[]
 
 /** Settings that are well written but set nothing. `annotations`: those that the request was read from. */
 export function warnOfSettings(
-  { hooks, shutdown }: HookRequest,
+  { hooks, auth, shutdown }: HookRequest,
   annotations: StringMap | undefined,
 ): string[] {
   const warnings: string[] = [];
-  if (!hooks.includes('complete') && annotations?.[ANNOTATION_COMPLETE_ACTION] !== undefined) {
-    warnings.push(without([ANNOTATION_COMPLETE_ACTION], 'complete'));
+  const completing = [ANNOTATION_COMPLETE_ACTION, ANNOTATION_COMPLETE_WHEN].filter(
+    (key) => annotations?.[key] !== undefined,
+  );
+  if (completing.length > 0 && !hooks.includes('complete')) {
+    warnings.push(without(completing, 'complete'));
+  } else if (auth === 'token' && (annotations?.[ANNOTATION_COMPLETE_WHEN] ?? 'any').trim() !== 'any') {
+    warnings.push(
+      `${ANNOTATION_COMPLETE_WHEN}: has no effect, "any" holds: a token tells no pod from another; pods are counted with ${ANNOTATION_AUTH}: pod-identity`,
+    );
   }
   const settings = SHUTDOWN_ANNOTATIONS.filter((key) => annotations?.[key] !== undefined);
   if (settings.length > 0 && !hooks.includes('shutdown')) {

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { z } from 'zod';
 
 const envName = (byDefault: string) =>
@@ -50,5 +51,25 @@ export const injectionSchema = z
       .describe(
         'Group that may read the private key, given to a pod that has no fsGroup of its own and no volume whose files it would change.',
       ),
+  })
+  .superRefine((injection, context) => {
+    const { caBundleFile, certFile, keyFile } = injection;
+    // `token` is a file beside them.
+    const files = [caBundleFile, certFile, keyFile, 'token'];
+    if (new Set(files).size < files.length) {
+      const message = 'caBundleFile, certFile and keyFile must differ from each other and from "token"';
+      context.addIssue({ code: 'custom', path: ['keyFile'], message });
+    }
+    const directories = [...injection.mountDirectories, injection.tokenDirectory].map((path) =>
+      posix.join(path, '/'),
+    );
+    const isInside = directories.some((path, i) =>
+      directories.some((other, j) => i !== j && path.startsWith(other)),
+    );
+    if (isInside) {
+      const message =
+        'mountDirectories and tokenDirectory must not be the same or inside each other: they are mounted read-only';
+      context.addIssue({ code: 'custom', path: ['mountDirectories'], message });
+    }
   })
   .prefault({});

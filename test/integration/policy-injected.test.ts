@@ -15,6 +15,22 @@ const injected = (name: string, secret = SECRET) => ({
     { name: 'ANY_NAME', valueFrom: { secretKeyRef: { name: secret, key: 'token' } } },
   ],
 });
+/** With a pod identity: no variable from the Secret, but a mount of the token. */
+const identified = (name: string, volumeName = 'any-token') => ({
+  ...plain(name),
+  volumeMounts: [{ name: volumeName, mountPath: '/any', readOnly: true }],
+});
+const tokenVolume = (audience?: string) => ({
+  name: 'any-token',
+  projected: { sources: [{ serviceAccountToken: { audience, path: 'token' } }] },
+});
+/** The API server takes such a volume only with a service account, which its own admission adds before the policies. */
+const identitySpec = (...volumes: readonly object[]) => ({
+  serviceAccountName: 'default',
+  containers: [identified('main')],
+  volumes,
+});
+const IDENTITY = { ...COMPLETE, 'hooks.krake.dev/auth': 'pod-identity' };
 const volume = (secretName = SECRET) => ({ name: 'any', secret: { secretName } });
 
 interface Template {
@@ -71,6 +87,30 @@ describe('while no service runs, these are let in', () => {
       }),
     ],
     [
+      'a pod with its identity',
+      podOf({
+        labels: STAMPED,
+        annotations: IDENTITY,
+        spec: identitySpec(volume(), tokenVolume('any.example')),
+      }),
+    ],
+    [
+      'a pod whose auth is misspelt, injected as it is read',
+      podOf({
+        labels: STAMPED,
+        annotations: { ...COMPLETE, 'hooks.krake.dev/auth': 'pod-identty' },
+        spec: identitySpec(volume(), tokenVolume('any.example')),
+      }),
+    ],
+    [
+      'a pod that says the default',
+      podOf({
+        labels: STAMPED,
+        annotations: { ...COMPLETE, 'hooks.krake.dev/auth': ' token ' },
+        spec: { containers: [injected('main')], volumes: [volume()] },
+      }),
+    ],
+    [
       'a pod that lists a container it does not have',
       podOf({
         labels: STAMPED,
@@ -90,6 +130,17 @@ describe('while no service runs, these are let in', () => {
       podOf({ ...whole, spec: { containers: [plain('main')] } }, 'elsewhere'),
     ],
     ['a Job without our annotations', jobOf({ spec: { containers: [plain('main')] } })],
+    [
+      'a Job with its pods’ identity',
+      jobOf(
+        {
+          labels: STAMPED,
+          annotations: IDENTITY,
+          spec: identitySpec(volume(), tokenVolume('any.example')),
+        },
+        IDENTITY,
+      ),
+    ],
     [
       'an injected Job',
       jobOf({ ...whole, spec: { containers: [injected('main')], volumes: [volume()] } }, COMPLETE),
@@ -148,6 +199,47 @@ describe('while no service runs, these are refused with what is missing', () => 
         spec: { initContainers: [plain('first')], containers: [plain('main')], volumes: [volume()] },
       }),
       'in container first',
+    ],
+    [
+      'a pod that should show its identity and has a token',
+      podOf({
+        labels: STAMPED,
+        annotations: IDENTITY,
+        spec: { containers: [injected('main')], volumes: [volume()] },
+      }),
+      `application ${APPLICATION}: no token of the pod identity in container main; the admission service`,
+    ],
+    [
+      'a pod that has its identity and should show a token',
+      podOf({
+        labels: STAMPED,
+        annotations: COMPLETE,
+        spec: identitySpec(volume(), tokenVolume('any.example')),
+      }),
+      `application ${APPLICATION}: no variable from the Secret ${SECRET} in container main; the admission service`,
+    ],
+    [
+      'a pod with only the token for the API server',
+      podOf({
+        labels: STAMPED,
+        annotations: IDENTITY,
+        spec: identitySpec(volume(), tokenVolume()),
+      }),
+      'no token of the pod identity in container main',
+    ],
+    [
+      'a pod with its identity that lacks the CA bundle',
+      podOf({
+        labels: STAMPED,
+        annotations: IDENTITY,
+        spec: identitySpec(tokenVolume('any.example')),
+      }),
+      `application ${APPLICATION}: no volume from the Secret ${SECRET}; the admission service`,
+    ],
+    [
+      'a stamped Job that should have its pods’ identity',
+      jobOf({ labels: STAMPED, annotations: IDENTITY, spec: bare }, IDENTITY),
+      'no token of the pod identity in container main; no volume',
     ],
     ['an annotated Job', jobOf({ spec: bare }, COMPLETE), NO_LABEL],
     ['a Job with an annotated template', jobOf({ annotations: COMPLETE, spec: bare }), NO_LABEL],

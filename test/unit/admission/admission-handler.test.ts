@@ -30,6 +30,7 @@ describe('a review', () => {
     const patch = JSON.parse(Buffer.from(response.patch ?? '', 'base64').toString()) as { path: string }[];
     expect(patch.map(({ path }) => path)).toEqual([
       '/spec/volumes',
+      '/spec/securityContext',
       '/spec/containers/0/env',
       '/spec/containers/0/volumeMounts',
     ]);
@@ -233,7 +234,7 @@ describe('what is no review', () => {
     );
     const { response } = parsed(await harness.send(body));
     expect(await fastestMs(() => harness.send(body))).toBeLessThan(10 * floorMs);
-    expect(JSON.parse(Buffer.from(response.patch ?? '', 'base64').toString())).toHaveLength(1 + 10 * 4);
+    expect(JSON.parse(Buffer.from(response.patch ?? '', 'base64').toString())).toHaveLength(2 + 10 * 4);
   });
 
   it('a million wrong words in an annotation cost little, and their warnings are bounded', async () => {

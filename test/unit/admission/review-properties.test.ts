@@ -5,6 +5,9 @@ import { admit, settingsOf } from './admission-fixtures.ts';
 
 const APPLICATION = 'hooks.krake.dev/application';
 const HOOKS = 'hooks.krake.dev/hooks';
+const AUTH = 'hooks.krake.dev/auth';
+/** Default of `injection.fsGroup`. */
+const OUR_GROUP = 65_532;
 const settings = settingsOf();
 
 interface Named {
@@ -23,6 +26,7 @@ interface Pod {
     readonly containers: readonly Container[];
     readonly initContainers?: readonly Container[];
     readonly volumes?: readonly Named[];
+    readonly securityContext?: Record<string, unknown>;
   };
 }
 
@@ -41,44 +45,65 @@ const withUnknown = <T extends object>(known: fc.Arbitrary<T>): fc.Arbitrary<T> 
 // The user's own names, now and then one of ours.
 const envName = fc.oneof(
   { weight: 30, arbitrary: fc.string() },
-  { weight: 1, arbitrary: fc.constantFrom('KRAKE_TOKEN', 'KRAKE_COMPLETE_URL') },
+  { weight: 1, arbitrary: fc.constantFrom('KRAKE_TOKEN', 'KRAKE_COMPLETE_URL', 'KRAKE_TOKEN_FILE') },
 );
 const mountPath = fc.oneof(
-  fc.constantFrom('/data', '/etc', '/', '/etc/krake_cert', '/etc/krake_cert/x', ''),
+  fc.constantFrom(
+    '/data',
+    '/etc',
+    '/',
+    '/etc/krake_cert',
+    '/etc/krake_cert/x',
+    '/var/run/secrets/hooks.krake.dev',
+    '',
+  ),
   fc.string(),
 );
+const securityContext = (numbers: string) =>
+  withUnknown(
+    fc.dictionary(fc.constantFrom('runAsUser', numbers), fc.constantFrom(0, 1000), { noNullPrototype: true }),
+  );
 const container = withUnknown(
   fc.record(
     {
       name: fc.string(),
       env: fc.array(withUnknown(fc.record({ name: envName, value: fc.string() })), { maxLength: 4 }),
       volumeMounts: fc.array(withUnknown(fc.record({ name: fc.string(), mountPath })), { maxLength: 2 }),
+      securityContext: securityContext('runAsGroup'),
     },
     optional,
   ),
 );
 const volumeName = fc.oneof(
   { weight: 20, arbitrary: fc.string() },
-  { weight: 1, arbitrary: fc.constant('krake-hooks') },
+  { weight: 1, arbitrary: fc.constantFrom('krake-hooks', 'krake-hooks-token') },
+);
+const volume = fc.record(
+  { name: volumeName, emptyDir: fc.constant({}), persistentVolumeClaim: fc.constant({ claimName: 'data' }) },
+  optional,
 );
 const spec = withUnknown(
   fc.record(
     {
       containers: fc.array(container, { maxLength: 4 }),
       initContainers: fc.array(container, { maxLength: 2 }),
-      volumes: fc.array(withUnknown(fc.record({ name: volumeName })), { maxLength: 3 }),
+      volumes: fc.array(withUnknown(volume), { maxLength: 3 }),
+      securityContext: securityContext('fsGroup'),
     },
     { requiredKeys: ['containers'] },
   ),
 );
 const map = fc.dictionary(fc.string(), fc.string(), { maxKeys: 3, noNullPrototype: true });
-const metadata = fc.record({ labels: map, annotations: map }, { requiredKeys: [] }).map((meta) => ({
-  ...meta,
-  generateName: 'web-',
-  labels: { ...meta.labels, [APPLICATION]: 'deployment-web' },
-  annotations: { ...meta.annotations, [HOOKS]: 'complete' },
-  ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: '1', controller: true }],
-}));
+const auth = fc.constantFrom('token', 'pod-identity');
+const metadata = fc
+  .tuple(fc.record({ labels: map, annotations: map }, { requiredKeys: [] }), auth)
+  .map(([meta, proof]) => ({
+    ...meta,
+    generateName: 'web-',
+    labels: { ...meta.labels, [APPLICATION]: 'deployment-web' },
+    annotations: { ...meta.annotations, [HOOKS]: 'complete', [AUTH]: proof },
+    ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'web', uid: '1', controller: true }],
+  }));
 const pod = fc.record({ apiVersion: fc.constant('v1'), kind: fc.constant('Pod'), metadata, spec });
 
 describe('any pod', () => {
@@ -113,11 +138,17 @@ describe('any pod', () => {
         const second = admit({ object: changed, uid: 'other' }, settings);
         if (second.decision.outcome === 'denied') return; // the added one has a conflict of its own
         const containers = (second.object as Pod).spec.containers;
-        for (const { env = [] } of containers)
-          expect(env.filter(({ name }) => name === 'KRAKE_TOKEN')).toHaveLength(1);
-        expect(
-          (second.object as Pod).spec.volumes?.filter(({ name }) => name === 'krake-hooks'),
-        ).toHaveLength(1);
+        const isToken = input.metadata.annotations[AUTH] === 'token';
+        for (const { env = [] } of containers) {
+          const names = env.map(({ name }) => name);
+          expect(
+            names.filter((name) => name === (isToken ? 'KRAKE_TOKEN' : 'KRAKE_TOKEN_FILE')),
+          ).toHaveLength(1);
+        }
+        const volumes = (second.object as Pod).spec.volumes?.map(({ name }) => name) ?? [];
+        for (const name of isToken ? ['krake-hooks'] : ['krake-hooks', 'krake-hooks-token']) {
+          expect(volumes.filter((other) => other === name)).toHaveLength(1);
+        }
       }),
       { numRuns: 200 },
     );
@@ -142,7 +173,9 @@ describe('hostile annotations', () => {
     fc.constantFrom(
       HOOKS,
       'hooks.krake.dev/containers',
+      AUTH,
       'hooks.krake.dev/complete-action',
+      'hooks.krake.dev/complete-when',
       'hooks.krake.dev/stamped-from',
     ),
     hostile,
@@ -187,13 +220,21 @@ function pathsOf(decision: Decision): readonly string[] {
 /** The injected pod with exactly what we add taken out again. */
 function withoutOurs(injected: Pod, original: Pod): unknown {
   const copy = JSON.parse(JSON.stringify(injected)) as {
-    spec: { volumes?: Named[] | undefined; readonly containers: Container[] };
+    spec: {
+      volumes?: Named[] | undefined;
+      securityContext?: Record<string, unknown> | undefined;
+      readonly containers: Container[];
+    };
   };
   const take = (
     list: readonly Named[] | undefined,
     before: readonly Named[] | undefined,
   ): Named[] | undefined => (before === undefined ? undefined : list?.slice(0, before.length));
   copy.spec.volumes = take(copy.spec.volumes, original.spec.volumes);
+  const context = copy.spec.securityContext;
+  if (context?.fsGroup === OUR_GROUP) {
+    copy.spec.securityContext = original.spec.securityContext && { ...context, fsGroup: undefined };
+  }
   copy.spec.containers.forEach((injectedContainer, i) => {
     const was = original.spec.containers[i];
     const target = injectedContainer as { env: unknown; volumeMounts: unknown };

@@ -71,6 +71,16 @@ describe('loadConfig', () => {
       { env: { KRAKE_HOOKS_CALLBACKS_EXTERNAL_ENDPOINT: 'ftp://x' } },
       'callbacks.externalEndpoint',
     ],
+    [
+      'two files of one name',
+      { env: { KRAKE_HOOKS_INJECTION_KEY_FILE: 'token' } },
+      'caBundleFile, certFile and keyFile must differ',
+    ],
+    [
+      'a directory inside another',
+      { env: { KRAKE_HOOKS_INJECTION_MOUNT_DIRECTORIES: '/etc/krake_cert,/var/run' } },
+      'must not be the same or inside each other',
+    ],
     ['a missing file', { file: join(directory, 'none.yaml'), env: {} }, 'cannot read the configuration file'],
   ])('refuses %s and says where', (_what, sources, message) => {
     expect(() => loadConfig(sources)).toThrow(ConfigError);
