@@ -5,6 +5,7 @@ import {
   COMPLETE,
   HOOKS,
   NAMESPACE,
+  OUR_GROUP,
   RESOURCES,
   deployment,
   injectedContainers,
@@ -120,9 +121,15 @@ describe('a pod', () => {
     const plain = await create(pod({ name: 'plain' }, spec));
     const made = await create(pod({ name: 'rich', annotations: COMPLETE }, spec));
     expect(injectedContainers(made, 'pod-rich')).toEqual(['main']);
-    const { volumes, containers, ...rest } = made.spec;
-    const { volumes: plainVolumes, containers: plainContainers, ...plainRest } = plain.spec;
+    const { volumes, containers, securityContext, ...rest } = made.spec;
+    const {
+      volumes: plainVolumes,
+      containers: plainContainers,
+      securityContext: plainSecurity,
+      ...plainRest
+    } = plain.spec;
     expect(rest).toEqual(plainRest);
+    expect(securityContext).toEqual({ ...plainSecurity, fsGroup: OUR_GROUP });
     expect(volumes).toHaveLength((plainVolumes?.length ?? 0) + 1);
     expect(containers[0]).toMatchObject({ resizePolicy: spec.containers[0]?.resizePolicy });
     expect(containers[0]?.env?.[0]).toEqual(plainContainers[0]?.env?.[0]);

@@ -16,7 +16,10 @@ export const HOOKS = 'hooks.krake.dev/hooks';
 export const APPLICATION = 'hooks.krake.dev/application';
 export const STAMPED_FROM = 'hooks.krake.dev/stamped-from';
 export const COMPLETE = { [HOOKS]: 'complete' } as const;
+export const AUTH = 'hooks.krake.dev/auth';
 export const NAMESPACE = 'shop';
+/** Default of `injection.fsGroup`. */
+export const OUR_GROUP = 65_532;
 
 export const RESOURCES = {
   deployments: { apiVersion: 'apps/v1', plural: 'deployments' },
@@ -39,8 +42,13 @@ export interface PodTemplate {
     readonly initContainers?: readonly Container[];
     readonly volumes?: readonly {
       readonly name: string;
-      readonly secret?: { readonly secretName: string };
+      readonly secret?: {
+        readonly secretName: string;
+        readonly items?: readonly { readonly key: string; readonly mode?: number }[];
+      };
+      readonly projected?: object;
     }[];
+    readonly securityContext?: Readonly<Record<string, unknown>>;
   };
 }
 export interface Pod extends KubeObject {
