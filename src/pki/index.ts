@@ -38,5 +38,5 @@ export {
   type ClientTrust,
   type ClientTrustDeps,
   type ClientTrustOptions,
-  type ClientVerdict,
 } from './clients/client-trust.ts';
+export type { ClientRefusal, ClientVerdict } from './clients/judge-client.ts';

@@ -1,7 +1,10 @@
 import type { X509Certificate } from 'node:crypto';
-import type { Clock, KubeClient } from '../../kube/index.ts';
+import { systemClock, type Clock, type KubeClient } from '../../kube/index.ts';
 import type { Logger } from '../../observability/index.ts';
-import type { ClientIdentity } from './client-identity.ts';
+import { createChangeListeners } from '../change-listeners.ts';
+import { createPoll } from '../poll.ts';
+import { judgeClient, type ClientVerdict } from './judge-client.ts';
+import { parseTrust, trustPem, type TrustConfigMap, type TrustedCertificate } from './trust-config-map.ts';
 
 export interface ClientTrustDeps {
   readonly client: Pick<KubeClient, 'get'>;
@@ -13,17 +16,9 @@ export interface ClientTrustOptions {
   readonly namespace: string;
   /** `config.pki.clientCertificates.trustConfigMapName` */
   readonly trustConfigMapName: string;
-  /** How often the ConfigMap is read, in milliseconds; default 5 s. */
+  /** How often the ConfigMap is read, in milliseconds; default 5 s, and 1 s while nothing is known. */
   readonly pollIntervalMs?: number;
 }
-
-export type ClientVerdict =
-  | { readonly ok: true; readonly identity: ClientIdentity }
-  | {
-      readonly ok: false;
-      readonly reason:
-        'unknown-issuer' | 'not-yet-valid' | 'expired' | 'not-for-clients' | 'names-no-application';
-    };
 
 /** The certificates by which applications' certificates are known; read from the ConfigMap that the controller keeps. */
 export interface ClientTrust {
@@ -31,7 +26,7 @@ export interface ClientTrust {
   /** Resolves at once: while nothing is known, no certificate is taken. */
   start(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
-  /** The ConfigMap has been read and has a certificate that is valid now. */
+  /** The ConfigMap has been read and has a signing certificate that is valid now. */
   ready(): boolean;
   /** PEM, for the handshake; empty: nobody is known. */
   caPem(): string;
@@ -39,11 +34,76 @@ export interface ClientTrust {
   onChange(listener: () => void): () => void;
   /**
    * Judges a certificate whose key the client has proven to hold (`socket.getPeerX509Certificate()`), whatever the handshake says: it must be
-   * signed by an intermediate that is trusted now. What it does not know is whether the certificate is listed in the Application's status.
+   * signed by an intermediate that is trusted now. What it does not know is whether the Application's status lists the certificate.
    */
   verify(certificate: X509Certificate): ClientVerdict;
 }
 
+const POLL_INTERVAL_MS = 5_000;
+const INTERVAL_WITHOUT_ANY_MS = 1_000;
+
+/**
+ * Follows the ConfigMap by a poll, by name: it needs no list and no watch. While the ConfigMap is missing or empty, what was known stays: the controller
+ * puts it back, and applications must not be refused for that.
+ */
 export function createClientTrust(deps: ClientTrustDeps, options: ClientTrustOptions): ClientTrust {
-  throw new Error(`not there yet: ${Object.keys(deps).length + Object.keys(options).length}`);
+  const { client } = deps;
+  const clock = deps.clock ?? systemClock;
+  const logger = deps.logger.child({ component: 'client-trust', configMap: options.trustConfigMapName });
+  const listeners = createChangeListeners((error) =>
+    logger.error('what clients are known by was changed, but a listener did not take it', {
+      error: String(error),
+    }),
+  );
+  const ref = {
+    resource: { apiVersion: 'v1', plural: 'configmaps' },
+    namespace: options.namespace,
+    name: options.trustConfigMapName,
+  };
+  let trusted: readonly TrustedCertificate[] = [];
+  let pem = '';
+  let wasMissing = false;
+
+  async function look(): Promise<void> {
+    const read = parseTrust(await client.get<TrustConfigMap>(ref));
+    reportMissing(read.length === 0);
+    const readPem = trustPem(read);
+    if (read.length === 0 || readPem === pem) return;
+    trusted = read;
+    pem = readPem;
+    logger.info('the CAs of applications’ certificates were read', { certificates: read.length });
+    listeners.notify();
+  }
+
+  function reportMissing(isMissing: boolean): void {
+    if (isMissing && !wasMissing) {
+      logger.warn('there are no CAs of applications’ certificates in the ConfigMap; what was known stays', {
+        known: trusted.length,
+      });
+    }
+    wasMissing = isMissing;
+  }
+
+  const { pollIntervalMs = POLL_INTERVAL_MS } = options;
+  const poll = createPoll(
+    { clock, logger },
+    {
+      subject: 'ConfigMap with the CAs of applications’ certificates',
+      intervalMs: () => (pem === '' ? Math.min(pollIntervalMs, INTERVAL_WITHOUT_ANY_MS) : pollIntervalMs),
+      run: look,
+    },
+  );
+  return {
+    name: 'client-trust',
+    start(signal) {
+      poll.start(signal);
+      return Promise.resolve();
+    },
+    stop: () => poll.stop(),
+    ready: () =>
+      trusted.some(({ signs, certificate }) => signs && certificate.validToDate.getTime() > clock.now()),
+    caPem: () => pem,
+    onChange: (listener) => listeners.add(listener),
+    verify: (certificate) => judgeClient(certificate, trusted, clock.now()),
+  };
 }

@@ -57,15 +57,15 @@ export function mergeTrust(
   now: number,
   holdMs: number,
 ): TrustedCertificate[] {
-  const merged = new Map(known.map((entry) => [entry.sha256, entry]));
+  const before = new Map(known.map((entry) => [entry.sha256, entry]));
+  const merged = new Map(before);
   // What is in use comes last: a CA that an old and a new intermediate share is in use.
   const inOrder = wanted.toSorted((one, two) => Number(isInUse(one)) - Number(isInUse(two)));
   for (const { chain, trustUntil } of inOrder) {
     for (const [index, certificate] of chain.entries()) {
       const id = sha256(certificate.raw);
-      const before = merged.get(id);
-      const until = trustUntil ?? prolong(before?.trustUntil ?? 0, now, holdMs);
-      const signs = index === 0 || before?.signs === true;
+      const until = trustUntil ?? prolong(before.get(id)?.trustUntil ?? 0, now, holdMs);
+      const signs = index === 0 || merged.get(id)?.signs === true;
       merged.set(id, { certificate, sha256: id, signs, trustUntil: until });
     }
   }
