@@ -31,7 +31,7 @@ export function judgeClient(
   if (certificate.validFromDate.getTime() > now) return { ok: false, reason: 'not-yet-valid' };
   if (certificate.validToDate.getTime() <= now) return { ok: false, reason: 'expired' };
   // Node calls the extended key usage so; its types know that it may be missing, and so does this.
-  const purposes: readonly string[] | undefined = certificate.keyUsage;
+  const purposes = certificate.keyUsage as readonly string[] | undefined;
   if (certificate.ca || purposes?.includes(CLIENT_AUTH) !== true)
     return { ok: false, reason: 'not-for-clients' };
   const identity = readClientIdentity(certificate);
