@@ -1,4 +1,4 @@
-import { WORKLOAD_KINDS, type CompleteAction, type Hook } from '../contract/index.ts';
+import { WORKLOAD_KINDS, type Auth, type CompleteAction, type Hook } from '../contract/index.ts';
 import type { KubeClient, ObjectRef } from '../kube/index.ts';
 import type { LiveWorkload } from './live-workload.ts';
 import { claimPatch, releasePatch } from './plan-claims.ts';
@@ -17,6 +17,7 @@ export interface WorkloadActions {
     application: string,
     hooks: readonly Hook[],
     completeAction: CompleteAction,
+    auth: Auth,
   ): Promise<void>;
   release(workload: LiveWorkload): Promise<void>;
 }
@@ -63,8 +64,8 @@ export function createWorkloadActions(
       ];
       await client.patch(refOf(workload), { type: 'json', body }, { signal });
     },
-    claim: (workload, application, hooks, completeAction) =>
-      merge(workload, claimPatch(application, hooks, completeAction)),
+    claim: (workload, application, hooks, completeAction, auth) =>
+      merge(workload, claimPatch(application, hooks, completeAction, auth)),
     release: (workload) => merge(workload, releasePatch()),
   };
 }

@@ -11,19 +11,21 @@ import {
 import type { Phase } from './application.ts';
 import { createApplicationIndex, keyOf } from './application-index.ts';
 import { sha256 } from './application-secret.ts';
-import { isSettled } from './application-summary.ts';
-import type { ReconcileDeps, TrustSource } from './controller-deps.ts';
+import { firstLookMs, isSettled } from './application-summary.ts';
+import type { CertificateSource, ReconcileDeps, TrustSource } from './controller-deps.ts';
 import { createOwnWrites } from './own-writes.ts';
 import { createRecentReads } from './recent-reads.ts';
 import { createConversationCalls } from './shutdown/conversation-calls.ts';
 import { createDeadlines } from './shutdown/deadlines.ts';
 import { reconcileApplication, type CachedView } from './reconcile-application.ts';
 import { reconcileCronJob } from './reconcile-cron-job.ts';
+import type { PlanTime } from './situation.ts';
 import { createWatchedResources } from './watched-resources.ts';
 
 export interface ApplicationControllerDeps extends ReconcileDeps {
   readonly client: FullKubeClient;
   readonly trustBundle: TrustSource;
+  readonly certificates: CertificateSource | undefined;
   readonly reflectorMetrics?: ReflectorMetrics;
   readonly queueMetrics?: WorkQueueMetrics;
   /** A clock that is never set, ms; default performance.now. */
@@ -36,6 +38,8 @@ export interface ApplicationControllerOptions {
   readonly workers: number;
   readonly resyncIntervalMs: number;
   readonly finishedTtlMs: number;
+  /** Age at which tokens are replaced, and how long the former ones are still taken; undefined or 0: never by itself. */
+  readonly tokens?: PlanTime['tokens'];
   /** The service's own namespace; Kubernetes' own are left out in any case. */
   readonly excludedNamespaces: readonly string[];
 }
@@ -58,6 +62,8 @@ const SYNC_POLL_MS = 10;
 /** A new CA bundle is in all Secrets after this time, or faster: 20 ms an Application. */
 const BUNDLE_SPREAD_MS = 60_000;
 const BUNDLE_STEP_MS = 20;
+/** Certificates of the former issuer are still taken, and each costs a key and a signature. */
+const ISSUER_SPREAD_MS = 600_000;
 const BUNDLE_RETRY_MS = 1_000;
 const CRON_JOB = 'cronjob:';
 
@@ -69,7 +75,7 @@ export function createApplicationController(
   deps: ApplicationControllerDeps,
   options: ApplicationControllerOptions,
 ): ApplicationController {
-  const { client, logger, trustBundle, random = Math.random } = deps;
+  const { client, logger, trustBundle, certificates, random = Math.random } = deps;
   const index = createApplicationIndex();
   const ownWrites = createOwnWrites();
   const fingerprint = createFingerprint();
@@ -135,6 +141,7 @@ export function createApplicationController(
     else queue.add(key);
   }
 
+  const caBundle = (): string => trustBundle.pem() + (certificates?.chainPem() ?? '');
   const allKeys = (): Set<string> => new Set([...index.keys(), ...watched.applications.store.keys()]);
 
   function namespaceState(namespace: string): CachedView['namespaceState'] {
@@ -153,12 +160,14 @@ export function createApplicationController(
       exists: watched.applications.get(key) !== undefined,
       members: [...index.members(key)],
       pods: [...index.pods(key)],
-      caBundleSha256: fingerprint(trustBundle.pem()),
+      caBundleSha256: fingerprint(caBundle()),
+      issuerSha256: certificates?.issuerSha256(),
     };
   }
 
   const reconcileDeps = {
     ...deps,
+    trustBundle: { pem: caBundle },
     view: viewOf,
     onOwnWrite: (version: string) => ownWrites.add(version),
     calls,
@@ -189,7 +198,7 @@ export function createApplicationController(
         continue;
       }
       settled += 1;
-      const spread = random() * options.resyncIntervalMs;
+      const spread = firstLookMs(summary, now, random() * options.resyncIntervalMs);
       const expiresIn = summary.finishedAtMs + options.finishedTtlMs - now;
       queue.addAfter(key, summary.over ? Math.max(0, Math.min(expiresIn, spread)) : spread);
     }
@@ -199,14 +208,16 @@ export function createApplicationController(
     logger.info('watch caches are filled', { applications: keys.size, settled });
   }
 
-  function spreadNewBundle(): void {
+  function spread(what: string, withinMs: number): void {
     const keys = [...watched.applications.store.keys()];
-    const stepMs = Math.min(BUNDLE_STEP_MS, BUNDLE_SPREAD_MS / Math.max(1, keys.length));
+    const stepMs = Math.min(BUNDLE_STEP_MS, withinMs / Math.max(1, keys.length));
     keys.forEach((key, position) => enqueue(key, 1 + position * stepMs));
-    logger.info('the CA bundle has changed: it is written to all applications', {
-      applications: keys.length,
-    });
+    logger.info(what, { applications: keys.length });
   }
+  const spreadNewBundle = () =>
+    spread('the CA bundle has changed: it is written to all applications', BUNDLE_SPREAD_MS);
+  const spreadNewIssuer = () =>
+    spread('another certificate signs: all applications get new ones', ISSUER_SPREAD_MS);
 
   /** A bundle older than that of the leader before would take certificates away that are in use. */
   async function refreshBundle(signal: AbortSignal): Promise<void> {
@@ -230,8 +241,11 @@ export function createApplicationController(
     if (signal.aborted) return;
     synced = true;
     enqueueAll();
-    const unsubscribe = trustBundle.onChange(spreadNewBundle);
-    signal.addEventListener('abort', unsubscribe, { once: true });
+    for (const unsubscribe of [
+      trustBundle.onChange(spreadNewBundle),
+      certificates?.onChange(spreadNewIssuer),
+    ])
+      if (unsubscribe !== undefined) signal.addEventListener('abort', unsubscribe, { once: true });
     await queue.start(signal);
   }
 

@@ -44,6 +44,20 @@ const COLUMNS = [
     priority: 1,
     description: 'Whether token and CA bundle are there.',
   },
+  {
+    name: 'Proof',
+    type: 'string',
+    jsonPath: '.spec.auth',
+    priority: 1,
+    description: 'What proves who signals.',
+  },
+  {
+    name: 'Certificate until',
+    type: 'string',
+    jsonPath: '.status.certificates[-1:].notAfter',
+    priority: 1,
+    description: 'When its newest certificate ends.',
+  },
 ] as const;
 
 /** The CustomResourceDefinition of the Application, from its zod schemas. Pure: the same each time, so it can be committed and compared. */

@@ -3,11 +3,15 @@ import { FINALIZER_SHUTDOWN, MANAGED_BY, LABEL_APPLICATION, secretName } from '.
 import type { KubeObject, ObjectMeta } from '../kube/index.ts';
 import { API_VERSION, MANAGED_BY_LABEL, type Application } from './application.ts';
 import type { SecretState } from './application-view.ts';
+import {
+  buildData,
+  identifyCertificate,
+  isBundleInOrder,
+  readContents,
+  type SecretContents,
+} from './secret-contents.ts';
 
 export const SECRETS = { apiVersion: 'v1', plural: 'secrets' } as const;
-/** Key of the CA bundle, as admission mounts it. */
-const CA_BUNDLE_KEY = 'ca-bundle.pem';
-const TOKEN_KEY = 'token';
 const TOKEN_BYTES = 32;
 
 export interface SecretObject extends KubeObject {
@@ -28,7 +32,7 @@ export function sha256(text: string): string {
 /** The Secret as it should be. What others added to an existing one (annotations, further keys and labels) is kept. */
 export function buildSecret(
   app: Application,
-  token: string,
+  contents: SecretContents,
   caBundle: string,
   existing?: SecretObject,
 ): SecretObject {
@@ -52,11 +56,11 @@ export function buildSecret(
         },
       ],
     },
-    data: { ...existing?.data, [TOKEN_KEY]: encode(token), [CA_BUNDLE_KEY]: encode(caBundle) },
+    data: buildData(contents, caBundle, existing?.data),
   };
 }
 
-/** What is to be known of the Secret that was found. Holds the token's hash and never the token. */
+/** What is to be known of the Secret that was found. Holds hashes, and never the token or a key. */
 export function describeSecret(
   secret: SecretObject | undefined,
   app: Application,
@@ -64,11 +68,11 @@ export function describeSecret(
 ): SecretState {
   if (secret === undefined) return { state: 'absent' };
   const { uid = '', resourceVersion = '' } = secret.metadata;
-  const token = readToken(secret);
+  const { token, certificate } = readContents(secret.data);
   const tokenSha256 = token === undefined ? undefined : sha256(token);
   if (!isOurs(secret.metadata, tokenSha256, app)) return { state: 'foreign' };
   const inOrder =
-    secret.data?.[CA_BUNDLE_KEY] === encode(caBundle) &&
+    isBundleInOrder(secret.data, caBundle, app.spec.auth) &&
     hasLabels(secret.metadata, wantedLabels(app)) &&
     isHeld(secret.metadata) === isKept(app) &&
     isOwnedBy(secret.metadata, app);
@@ -78,6 +82,7 @@ export function describeSecret(
     uid,
     resourceVersion,
     tokenSha256,
+    certificate: certificate && identifyCertificate(certificate),
     inOrder,
     deleting,
     held: isHeld(secret.metadata),
@@ -98,7 +103,7 @@ export function releasedSecret(secret: SecretObject): SecretObject {
   return { ...secret, metadata: { ...secret.metadata, finalizers: finalizersOf(secret.metadata, false) } };
 }
 
-/** It stays as long as its Application does: the calls are signed with the token in it. */
+/** It stays as long as its Application does: the calls are signed with the token in it, and a container that restarts reads it again. */
 function isKept({ metadata }: Application): boolean {
   return metadata.finalizers?.includes(FINALIZER_SHUTDOWN) === true;
 }
@@ -112,11 +117,8 @@ function finalizersOf(metadata: ObjectMeta | undefined, held: boolean): string[]
   return held ? [...others, FINALIZER_SHUTDOWN] : others;
 }
 
-export function readToken(secret: SecretObject): string | undefined {
-  const encoded = secret.data?.[TOKEN_KEY];
-  return encoded === undefined || encoded === ''
-    ? undefined
-    : Buffer.from(encoded, 'base64').toString('utf8');
+export function readToken({ data }: SecretObject): string | undefined {
+  return readContents(data).token;
 }
 
 /** An immutable Secret, or one of another type, cannot become what it should be: it is made again. */
@@ -146,8 +148,4 @@ function pickIdentity(metadata: ObjectMeta | undefined): Partial<ObjectMeta> {
     ...(resourceVersion === undefined ? {} : { resourceVersion }),
     ...(annotations === undefined ? {} : { annotations }),
   };
-}
-
-function encode(text: string): string {
-  return Buffer.from(text, 'utf8').toString('base64');
 }

@@ -22,6 +22,8 @@ export interface ApplicationSummary {
   readonly bound: string;
   readonly spec: string;
   readonly caBundle: string;
+  /** When its newest certificate ends, ms since 1970; 0: it has none, and needs none with a pod identity. */
+  readonly certificateEndMs: number;
 }
 
 /** So many characters tell two CA bundles apart. */
@@ -41,6 +43,7 @@ export function summarizeApplication(object: KubeObject): ApplicationSummary {
     bound: joinUids(workloads),
     spec: specKey(app.spec),
     caBundle: caBundleSha256.slice(0, FINGERPRINT_LENGTH),
+    certificateEndMs: Date.parse(app.status?.certificates?.at(-1)?.notAfter ?? '') || 0,
   };
 }
 
@@ -50,8 +53,10 @@ function isInOrder(app: Application): boolean {
     isManaged(app) &&
     metadata.deletionTimestamp === undefined &&
     status.phase === 'Running' &&
-    status.tokenSha256 !== undefined &&
+    (status.tokenSha256 !== undefined) === (app.spec.auth === 'token') &&
+    status.handledRotation === undefined &&
     status.signals?.complete === undefined &&
+    status.signals?.completeFrom === undefined &&
     isAtPeace(app) &&
     status.observedGeneration === metadata.generation &&
     ['SecretReady', 'Stamped', 'PodsInjected'].every((type) => holds(app, type))
@@ -91,18 +96,31 @@ function holds({ status }: Application, type: string): boolean {
  */
 export function isSettled(
   summary: ApplicationSummary,
-  cached: Pick<ApplicationView, 'members' | 'pods' | 'namespaceState' | 'caBundleSha256'>,
+  cached: Pick<ApplicationView, 'members' | 'pods' | 'namespaceState' | 'caBundleSha256' | 'issuerSha256'>,
 ): boolean {
-  const { members, pods, namespaceState, caBundleSha256 } = cached;
+  const { members, pods, namespaceState, caBundleSha256, issuerSha256 } = cached;
   if (members.length === 0) return summary.over && pods.length === 0;
   return (
     summary.inOrder &&
+    // One that is old, or of a former issuer, can wait; pods wait for one that is missing.
+    (issuerSha256 === undefined ||
+      summary.certificateEndMs > 0 ||
+      members.every(({ auth }) => auth !== 'token')) &&
     namespaceState === 'enabled' &&
     members.every(({ deleting, claimed, hooks }) => !deleting && !claimed && hooks !== '') &&
     summary.bound === joinUids(members) &&
     summary.spec === specKey(specOf(members.map(wishOf))) &&
     summary.caBundle === caBundleSha256.slice(0, FINGERPRINT_LENGTH)
   );
+}
+
+/**
+ * When one that is settled is first looked at, in milliseconds from now: so many renewals and checks wait for a new leader that they are spread, but
+ * none for longer than its certificate lives.
+ */
+export function firstLookMs(summary: ApplicationSummary, now: number, spreadMs: number): number {
+  if (summary.certificateEndMs === 0) return spreadMs;
+  return Math.max(0, Math.min(spreadMs, (summary.certificateEndMs - now) / 2));
 }
 
 function joinUids(items: readonly Pick<Member, 'uid'>[]): string {
@@ -112,8 +130,15 @@ function joinUids(items: readonly Pick<Member, 'uid'>[]): string {
     .join();
 }
 
-function specKey({ workloads, hooks, completeAction, shutdown }: ApplicationSpec): string {
-  return `${hooks.join()} ${completeAction} ${shutdownKey(shutdown)} ${workloads.map(({ kind, name }) => `${kind}/${name}`).join()}`;
+function specKey({
+  workloads,
+  hooks,
+  completeAction,
+  completeWhen,
+  auth,
+  shutdown,
+}: ApplicationSpec): string {
+  return `${hooks.join()} ${completeAction} ${completeWhen} ${auth} ${shutdownKey(shutdown)} ${workloads.map(({ kind, name }) => `${kind}/${name}`).join()}`;
 }
 
 function shutdownKey(shutdown: ApplicationSpec['shutdown']): string {

@@ -1,9 +1,10 @@
-import type { CompleteAction, Hook } from '../contract/index.ts';
+import type { Auth, CompleteAction, Hook } from '../contract/index.ts';
 import type { Application, ApplicationSpec, ApplicationStatus, BoundWorkload } from './application.ts';
 import type { LabelledPod } from './labelled-pod.ts';
 import type { LiveWorkload } from './live-workload.ts';
 import type { Member } from './member.ts';
 import type { ConversationPod, ShutdownTarget } from './conversation.ts';
+import type { CertificateIdentity } from './secret-contents.ts';
 import type { KnownCalls } from './shutdown/conversation-calls.ts';
 import type { PlannedCall } from './shutdown/draft.ts';
 import type { LivePod } from './shutdown/live-pod.ts';
@@ -19,7 +20,9 @@ export type SecretState =
       readonly resourceVersion: string;
       /** SHA-256 of the token in it; undefined: it holds none. */
       readonly tokenSha256: string | undefined;
-      /** CA bundle, labels, finalizer and owner are as they should be. */
+      /** Its certificate, complete, with the key that belongs to it; undefined: there is none, or it is damaged. */
+      readonly certificate: CertificateIdentity | undefined;
+      /** CA bundle, labels, finalizer and owner are as they should be, and nothing is in it that should not. */
       readonly inOrder: boolean;
       readonly deleting: boolean;
       /** Our finalizer is on it. */
@@ -54,6 +57,8 @@ export interface ApplicationView {
   /** UIDs of workloads that were patched in this pass: once must do. */
   readonly tried: ReadonlySet<string>;
   readonly caBundleSha256: string;
+  /** SHA-256 of the certificate that signs those of applications now, in hex; undefined: applications have none. */
+  readonly issuerSha256: string | undefined;
   /** The calls that this process makes, or made, for it. */
   readonly calls: KnownCalls;
 }
@@ -79,14 +84,23 @@ export type Step =
   | { readonly do: 'create'; readonly spec: ApplicationSpec; readonly events: readonly PlannedEvent[] }
   | { readonly do: 'update-spec'; readonly spec: ApplicationSpec; readonly events: readonly PlannedEvent[] }
   | { readonly do: 'write-status'; readonly status: StatusChange; readonly events: readonly PlannedEvent[] }
-  /** A new token: its hash into this status first, then the Secret. */
+  /**
+   * A new token and certificate: their hashes into this status first, then both into the Secret. With a pod identity there is neither, and the
+   * Secret has the CA bundle alone.
+   */
   | {
       readonly do: 'issue-token';
       readonly status: StatusChange;
       readonly events: readonly PlannedEvent[];
-      readonly why: 'first' | 'anew' | 'repair';
+      readonly why: 'first' | 'anew' | 'repair' | 'rotate';
     }
-  /** CA bundle, labels and owner; the token stays. */
+  /** A new certificate beside those that this status lists; the token stays. */
+  | {
+      readonly do: 'issue-certificate';
+      readonly status: StatusChange;
+      readonly events: readonly PlannedEvent[];
+    }
+  /** CA bundle, labels and owner; token and certificate stay. */
   | { readonly do: 'write-secret'; readonly events: readonly PlannedEvent[] }
   | { readonly do: 'delete-secret'; readonly uid: string }
   | {
@@ -94,6 +108,7 @@ export type Step =
       readonly workload: LiveWorkload;
       readonly hooks: readonly Hook[];
       readonly completeAction: CompleteAction;
+      readonly auth: Auth;
     }
   | { readonly do: 'release'; readonly workload: LiveWorkload }
   | { readonly do: 'repair-stamp'; readonly workload: LiveWorkload; readonly events: readonly PlannedEvent[] }

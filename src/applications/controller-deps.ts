@@ -21,11 +21,41 @@ export interface TrustSource {
   refresh(): Promise<void>;
 }
 
+/** A certificate for an application. Times are milliseconds since 1970. */
+export interface IssuedCertificate {
+  /** PEM: the certificate, then the intermediate that signed it. */
+  readonly certPem: string;
+  readonly keyPem: string;
+  /** SHA-256 (DER), in hex. */
+  readonly sha256: string;
+  readonly issuerSha256: string;
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** From then on it is to be replaced. */
+  readonly renewAt: number;
+}
+
+/** Makes the certificates by which applications prove themselves beside their token. */
+export interface CertificateSource {
+  issue(application: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+  }): Promise<IssuedCertificate>;
+  /** Another one: certificates of the former one are replaced. */
+  issuerSha256(): string;
+  /** What is added to the CA bundle. */
+  chainPem(): string;
+  onChange(listener: () => void): () => void;
+}
+
 export interface ReconcileDeps {
   readonly client: KubeClient & Pick<WatchClient, 'list'>;
   readonly logger: Logger;
   readonly events: Pick<EventRecorder, 'record'>;
   readonly trustBundle: Pick<TrustSource, 'pem'>;
+  /** Undefined: applications have a token alone. */
+  readonly certificates: Pick<CertificateSource, 'issue'> | undefined;
   readonly metrics: ControllerMetrics;
   /** Milliseconds since 1970. */
   readonly now: () => number;

@@ -10,4 +10,9 @@ export * from './conversation.ts';
 export { hasEnded, hasStarted, type PodProgress } from './pod-progress.ts';
 export type { ShutdownCall, ShutdownCaller } from './shutdown/call-application.ts';
 export type { CallEnd } from './shutdown/conversation-calls.ts';
-export type { ControllerMetrics, TrustSource } from './controller-deps.ts';
+export type {
+  CertificateSource,
+  ControllerMetrics,
+  IssuedCertificate,
+  TrustSource,
+} from './controller-deps.ts';

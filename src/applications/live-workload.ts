@@ -1,13 +1,13 @@
 import {
-  ANNOTATION_COMPLETE_ACTION,
   ANNOTATION_HOOKS,
   ANNOTATION_STAMPED_FROM,
   FINALIZER_SHUTDOWN,
   LABEL_APPLICATION,
-  SHUTDOWN_ANNOTATIONS,
+  SETTING_ANNOTATIONS,
   WORKLOAD_KINDS,
   parseHookAnnotations,
   secretName,
+  type Auth,
   type CompleteAction,
   type Hook,
   type ShutdownChoice,
@@ -26,11 +26,16 @@ export interface WorkloadObject extends KubeObject {
   readonly spec?: PodSpec & {
     readonly replicas?: number;
     readonly suspend?: boolean;
+    /** Of a Job. */
+    readonly parallelism?: number;
+    readonly completions?: number;
     readonly template?: { readonly metadata?: ObjectMeta; readonly spec?: PodSpec };
   };
   readonly status?: {
     readonly replicas?: number;
     readonly currentNumberScheduled?: number;
+    readonly desiredNumberScheduled?: number;
+    readonly succeeded?: number;
     readonly phase?: string;
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
   };
@@ -40,12 +45,14 @@ export interface WorkloadObject extends KubeObject {
 export interface Asked {
   readonly hooks: readonly Hook[];
   readonly completeAction: CompleteAction;
+  readonly completeWhen: string;
+  readonly auth: Auth;
   readonly shutdown: ShutdownChoice;
   readonly from: 'workload' | 'template';
 }
 
 /** Annotations that a workload may carry beside a template that asks. */
-const OWN_KEYS: readonly string[] = [ANNOTATION_COMPLETE_ACTION, ...SHUTDOWN_ANNOTATIONS];
+const OWN_KEYS: readonly string[] = SETTING_ANNOTATIONS;
 
 /** A workload as the API server has it now. */
 export interface LiveWorkload {
@@ -76,6 +83,8 @@ export interface LiveWorkload {
   readonly outcome: 'succeeded' | 'failed' | undefined;
   /** Pods that it has now, as far as its kind counts them in a way that can be compared with labelled ones. */
   readonly replicas: number | undefined;
+  /** Pods that it wants to run now. */
+  readonly wanted: number;
   /**
    * False for a Job or Pod that refers to no Secret of this Application, which can never be changed, and for a pod template that admission
    * would not stamp, because something of the user's is in the way.
@@ -107,6 +116,7 @@ export function describeWorkload(
     idle: isIdle(kind, object),
     outcome: outcomeOf(kind, object),
     replicas: replicasOf(kind, object),
+    wanted: wantedOf(kind, object),
     injected: isInjected(kind, object, application) || (stampPatch !== undefined && !isPart),
     stampPatch: isPart ? undefined : stampPatch,
   };
@@ -145,8 +155,8 @@ function askedByTemplate({ metadata, spec }: WorkloadObject, application: string
 }
 
 function askedOf(annotations: Readonly<Record<string, string>>, from: Asked['from']): Asked | undefined {
-  const { hooks, completeAction, shutdown } = parseHookAnnotations(annotations);
-  return hooks.length === 0 ? undefined : { hooks, completeAction, shutdown, from };
+  const { hooks, completeAction, completeWhen, auth, shutdown } = parseHookAnnotations(annotations);
+  return hooks.length === 0 ? undefined : { hooks, completeAction, completeWhen, auth, shutdown, from };
 }
 
 function isIdle(kind: ApplicationKind, { spec }: WorkloadObject): boolean {
@@ -165,6 +175,19 @@ function outcomeOf(kind: ApplicationKind, { status }: WorkloadObject): LiveWorkl
 function replicasOf(kind: ApplicationKind, { status }: WorkloadObject): number | undefined {
   if (kind === 'Job' || kind === 'Pod') return undefined;
   return (kind === 'DaemonSet' ? status?.currentNumberScheduled : status?.replicas) ?? 0;
+}
+
+function wantedOf(kind: ApplicationKind, object: WorkloadObject): number {
+  const { spec, status } = object;
+  if (isIdle(kind, object) || outcomeOf(kind, object) !== undefined) return 0;
+  if (kind === 'Pod') return 1;
+  if (kind === 'DaemonSet') return status?.desiredNumberScheduled ?? 0;
+  return kind === 'Job' ? wantedByJob(object) : (spec?.replicas ?? 1);
+}
+
+function wantedByJob({ spec, status }: WorkloadObject): number {
+  const left = (spec?.completions ?? Number.POSITIVE_INFINITY) - (status?.succeeded ?? 0);
+  return Math.max(0, Math.min(spec?.parallelism ?? 1, left));
 }
 
 function isInjected(kind: ApplicationKind, { spec }: WorkloadObject, application: string): boolean {

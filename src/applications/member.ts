@@ -10,6 +10,7 @@ import {
   applicationName,
   isWorkloadKind,
   parseHookAnnotations,
+  type Auth,
   type CompleteAction,
   type Hook,
   type ShutdownChoice,
@@ -30,6 +31,8 @@ export interface Member {
   readonly hooks: string;
   readonly containers: string | undefined;
   readonly completeAction: CompleteAction;
+  readonly completeWhen: string;
+  readonly auth: Auth;
   readonly shutdown: ShutdownChoice;
   /** Grows with each change of the spec, so that a change of the status alone is none. */
   readonly generation: number;
@@ -76,6 +79,8 @@ export function projectMember(kind: ApplicationKind, object: KubeObject): Member
     hooks: joinHooks(request.hooks),
     containers: annotations?.[ANNOTATION_CONTAINERS],
     completeAction: request.completeAction,
+    completeWhen: request.completeWhen,
+    auth: request.auth,
     shutdown: shared(request.shutdown),
     generation: generation ?? 0,
     deleting: deletionTimestamp !== undefined,

@@ -1,6 +1,5 @@
 import { KubeApiError } from '../kube/index.ts';
 import { createWorkloadActions } from './act-on-workload.ts';
-import { createToken, sha256 } from './application-secret.ts';
 import type { ApplicationView, PlannedEvent, SecretState, Step } from './application-view.ts';
 import { API_VERSION, type Application } from './application.ts';
 import {
@@ -11,6 +10,7 @@ import {
   type ApplicationWriterDeps,
 } from './application-writer.ts';
 import type { ReconcileDeps } from './controller-deps.ts';
+import { issueCredentials } from './issue-credentials.ts';
 import { observeWorkloads } from './observe-workloads.ts';
 import { createSecretWriter } from './secret-writer.ts';
 import type { ConversationCalls } from './shutdown/conversation-calls.ts';
@@ -74,15 +74,14 @@ export async function performStep(
       return withApp(await replaceApplication({ ...appOf(view), spec: step.spec }, deps, signal));
     case 'write-status':
       return withApp(await replaceStatus(appOf(view), step.status, deps, signal));
-    case 'issue-token': {
-      const token = createToken(deps.randomBytes);
-      // The hash first: whoever holds a token is known, whatever happens between these two writes.
-      const status = { ...step.status, tokenSha256: sha256(token) };
-      const application = await replaceStatus(appOf(view), status, deps, signal);
-      await secrets.writeToken(application, token, signal);
+    case 'issue-token':
+      await issueCredentials(appOf(view), view, step, deps, secrets, signal);
       metrics.action(step.why === 'repair' ? 'secret-repaired' : 'secret-written');
       return { then: 'yield' };
-    }
+    case 'issue-certificate':
+      await issueCredentials(appOf(view), view, step, deps, secrets, signal);
+      metrics.action('certificate-issued');
+      return { then: 'yield' };
     case 'write-secret':
       await secrets.bringInOrder(appOf(view), signal);
       metrics.action('secret-updated');
@@ -126,7 +125,7 @@ async function performOnWorkload(
   switch (step.do) {
     case 'claim':
       return unlessRefused(view, step, deps, () =>
-        workloads.claim(step.workload, view.name, step.hooks, step.completeAction),
+        workloads.claim(step.workload, view.name, step.hooks, step.completeAction, step.auth),
       );
     case 'release':
       await workloads.release(step.workload);

@@ -4,7 +4,10 @@ import type { ApplicationView, Step } from './application-view.ts';
 import { planClaims } from './plan-claims.ts';
 import { planCompletion } from './plan-completion.ts';
 import { planAnew, planGone, planOff } from './plan-endings.ts';
-import { planSecret, planSpec, planStamps, planStatus } from './plan-upkeep.ts';
+import { countWakeUp, planCount } from './plan-count.ts';
+import { credentialsWakeUp, planRotation } from './plan-rotation.ts';
+import { planSecret } from './plan-secret.ts';
+import { planSpec, planStamps, planStatus } from './plan-upkeep.ts';
 import { firstStatus } from './plan-token.ts';
 import { actionWarnings, hooksEnabled } from './planned-events.ts';
 import { planFinalizer, planLeaving, planUnheld } from './shutdown/plan-leaving.ts';
@@ -15,6 +18,7 @@ import { refsOf, specOf, unionOf, wishOf } from './wish.ts';
 /** In order; the first that has something to do says what. Each is safe to repeat and none depends on what happened before. */
 const RULES: readonly ((situation: Situation) => Step | undefined)[] = [
   planClaims,
+  planRotation,
   planUnheld,
   planFinalizer,
   planShutdown,
@@ -22,6 +26,7 @@ const RULES: readonly ((situation: Situation) => Step | undefined)[] = [
   planGone,
   planAnew,
   planSpec,
+  planCount,
   planCompletion,
   planSecret,
   planStamps,
@@ -57,15 +62,17 @@ function planLast(view: ApplicationView, app: Application, time: PlanTime): Step
   if (app.metadata.finalizers?.includes(FINALIZER_SHUTDOWN) !== true) return { do: 'rest' };
   if (view.live === undefined) return { do: 'observe' };
   const situation = buildSituation(view, app, view.live, time);
-  const step = planUnheld(situation) ?? planShutdown(situation) ?? planLeaving(situation);
+  const step =
+    planRotation(situation) ?? planUnheld(situation) ?? planShutdown(situation) ?? planLeaving(situation);
   return wokenFor(step, situation);
 }
 
-/** Rests no longer than the conversations allow. */
+/** Rests no longer than conversations, tokens, certificates and signals allow. */
 function wokenFor(step: Step, situation: Situation): Step {
-  const wakeUp = step.do === 'rest' ? shutdownWakeUp(situation) : undefined;
-  if (step.do !== 'rest' || wakeUp === undefined) return step;
-  return { ...step, until: Math.min(wakeUp, step.until ?? wakeUp) };
+  if (step.do !== 'rest') return step;
+  const times = [shutdownWakeUp, credentialsWakeUp, countWakeUp].map((wakeUp) => wakeUp(situation));
+  const known = [step.until, ...times].filter((time) => time !== undefined);
+  return known.length === 0 ? step : { ...step, until: Math.min(...known) };
 }
 
 /** No Application: one is made for whoever asks for hooks. */

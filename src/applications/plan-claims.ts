@@ -1,11 +1,14 @@
 import {
+  ANNOTATION_AUTH,
   ANNOTATION_COMPLETE_ACTION,
   ANNOTATION_HOOKS,
   ANNOTATION_STAMPED_FROM,
   LABEL_APPLICATION,
+  type Auth,
   type CompleteAction,
   type Hook,
 } from '../contract/index.ts';
+import type { ApplicationSpec } from './application.ts';
 import type { Step } from './application-view.ts';
 import type { LiveWorkload } from './live-workload.ts';
 import { CLAIMED } from './member.ts';
@@ -25,7 +28,7 @@ export function planClaims(s: Situation): Step | undefined {
   if (stale !== undefined) return { do: 'release', workload: stale };
   if (view.namespaceState !== 'enabled') return undefined;
 
-  const { hooks, completeAction } = app.spec;
+  const { hooks, completeAction, auth } = app.spec;
   const workload = live.workloads.find(
     (candidate) =>
       isWanted(candidate) &&
@@ -33,21 +36,22 @@ export function planClaims(s: Situation): Step | undefined {
       candidate.ref.kind !== 'Pod' &&
       !candidate.deleting &&
       !view.tried.has(candidate.ref.uid) &&
-      !isMarked(candidate, app.metadata.name, hooks, completeAction),
+      !isMarked(candidate, app.metadata.name, app.spec),
   );
-  return workload && { do: 'claim', workload, hooks, completeAction };
+  return workload && { do: 'claim', workload, hooks, completeAction, auth };
 }
 
 function isMarked(
   workload: LiveWorkload,
   application: string,
-  hooks: readonly Hook[],
-  completeAction: CompleteAction,
+  { hooks, completeAction, auth }: Pick<ApplicationSpec, 'hooks' | 'completeAction' | 'auth'>,
 ): boolean {
   const hasHooks = workload.annotations[ANNOTATION_HOOKS] === hooks.join(',');
   const hasAction = workload.annotations[ANNOTATION_COMPLETE_ACTION] === completeAction;
+  // The pods are made for it: admission reads it from the workload.
+  const hasAuth = (workload.annotations[ANNOTATION_AUTH] ?? 'token') === auth;
   // What its user annotated in the same way is the user's, and is left so.
-  return workload.ownLabel === application && hasHooks && (hasAction || !workload.claimed);
+  return workload.ownLabel === application && hasHooks && hasAuth && (hasAction || !workload.claimed);
 }
 
 /** Merge patch that marks a workload for a hand-written Application; null takes away. */
@@ -55,12 +59,14 @@ export function claimPatch(
   application: string,
   hooks: readonly Hook[],
   completeAction: CompleteAction,
+  auth: Auth,
 ): object {
   return {
     labels: { [LABEL_APPLICATION]: application },
     annotations: {
       [ANNOTATION_HOOKS]: hooks.join(','),
       [ANNOTATION_COMPLETE_ACTION]: completeAction,
+      [ANNOTATION_AUTH]: auth === 'token' ? null : auth,
       [ANNOTATION_STAMPED_FROM]: CLAIMED,
     },
   };
@@ -72,6 +78,7 @@ export function releasePatch(): object {
     annotations: {
       [ANNOTATION_HOOKS]: null,
       [ANNOTATION_COMPLETE_ACTION]: null,
+      [ANNOTATION_AUTH]: null,
       [ANNOTATION_STAMPED_FROM]: null,
     },
   };

@@ -4,7 +4,7 @@ import { ending } from './plan-completion.ts';
 import { planStamps } from './plan-upkeep.ts';
 import { finished, hooksDisabled, hooksEnabled, startedAnew } from './planned-events.ts';
 import { letGo } from './shutdown/plan-leaving.ts';
-import { issueForNewLife, planRetirement, removeSecret } from './plan-token.ts';
+import { NO_CREDENTIALS, issueForNewLife, planRetirement, removeSecret } from './plan-token.ts';
 import type { Situation } from './situation.ts';
 import { refsOf } from './wish.ts';
 
@@ -23,7 +23,7 @@ export function planOff(s: Situation): Step | undefined {
     s,
     {
       phase: 'Pending',
-      tokenSha256: undefined,
+      ...NO_CREDENTIALS,
       tokenRenewedAt: undefined,
       signals: undefined,
       shutdown: undefined,

@@ -1,8 +1,15 @@
-import { secretName, type Hook } from '../contract/index.ts';
+import type { Hook } from '../contract/index.ts';
 import type { ApplicationStatus, BoundWorkload } from './application.ts';
 import type { ApplicationView, PlannedEvent, Step } from './application-view.ts';
 import { shutdownCarriedOver } from './shutdown/carry-over.ts';
-import { nextStatus, statusStep, timestamp, type ConditionChange } from './next-status.ts';
+import {
+  nextStatus,
+  statusStep,
+  timestamp,
+  type ConditionChange,
+  type StatusChanges,
+} from './next-status.ts';
+import { makeRoom } from './plan-certificate.ts';
 import { foreignSecret } from './planned-events.ts';
 import type { Situation } from './situation.ts';
 import { refsOf } from './wish.ts';
@@ -18,13 +25,8 @@ export function firstStatus(
   hooks: readonly Hook[],
 ): ApplicationStatus {
   const { app, status, now } = situation;
+  const { handledRotation } = status;
   const shutdown = hooks.includes('shutdown') ? { shutdown: shutdownCarriedOver(status, view.pods) } : {};
-  const beingWritten: ConditionChange = {
-    type: 'SecretReady',
-    status: 'False',
-    reason: 'BeingWritten',
-    message: `the Secret ${secretName(app.metadata.name)} is being written`,
-  };
   return nextStatus(
     { app, status: {}, now },
     {
@@ -33,10 +35,27 @@ export function firstStatus(
       signals: {},
       caBundleSha256: view.caBundleSha256,
       ...shutdown,
+      handledRotation,
     },
-    [beingWritten],
+    [BEING_WRITTEN],
   );
 }
+
+/** SecretReady between the hash and the Secret. */
+export const BEING_WRITTEN: ConditionChange = {
+  type: 'SecretReady',
+  status: 'False',
+  reason: 'BeingWritten',
+  message: 'the Secret is being written',
+};
+
+/** There is neither token nor certificate that would be taken. */
+export const NO_CREDENTIALS = {
+  tokenSha256: undefined,
+  tokenIssuedAt: undefined,
+  formerTokens: undefined,
+  certificates: undefined,
+} as const satisfies StatusChanges;
 
 /** A token for an application that begins, or begins anew, bound to the workloads that make it up now. */
 export function issueForNewLife(
@@ -52,20 +71,44 @@ export function issueForNewLife(
   return { do: 'issue-token', why, status, events };
 }
 
-/** A token in place of one that was lost; signals and workloads stay. Pods that run hold the void one. */
+/**
+ * A token in place of one that was lost; signals and workloads stay. Pods that run hold the void one, unless this is the rest of a rotation: then
+ * the Secret still has a token that is taken for its time of grace.
+ */
 export function issueForRepair(s: Situation, events: readonly PlannedEvent[]): Step {
+  if (isHalfRotated(s)) {
+    const status = nextStatus(s, { certificates: makeRoom(s), caBundleSha256: s.view.caBundleSha256 });
+    return { do: 'issue-token', why: 'rotate', status, events: [] };
+  }
   const status = nextStatus(s, {
+    formerTokens: undefined,
+    certificates: undefined,
     caBundleSha256: s.view.caBundleSha256,
     ...(s.podCount > 0 && wasReady(s) ? { tokenRenewedAt: timestamp(s.now) } : {}),
   });
   return { do: 'issue-token', why: 'repair', status, events };
 }
 
+/** The life goes on with another proof: signals and workloads stay. With a pod identity the Secret alone is made. */
+export function issueForSwitch(s: Situation, events: readonly PlannedEvent[]): Step {
+  const status = nextStatus(s, { ...NO_CREDENTIALS, caBundleSha256: s.view.caBundleSha256 }, [BEING_WRITTEN]);
+  return { do: 'issue-token', why: 'first', status, events };
+}
+
+function isHalfRotated({ live: { secret }, status, now }: Situation): boolean {
+  return (
+    secret.state === 'ours' &&
+    status.formerTokens?.some(
+      ({ sha256, validUntil }) => sha256 === secret.tokenSha256 && Date.parse(validUntil) > now,
+    ) === true
+  );
+}
+
 /** Without a Secret of ours there is no token. */
 export function refuseForeignSecret(s: Situation): Step | undefined {
   const name = s.app.metadata.name;
   const event = foreignSecret(name, refsOf(s.asking));
-  const next = nextStatus(s, { phase: 'Degraded', tokenSha256: undefined }, [
+  const next = nextStatus(s, { phase: 'Degraded', ...NO_CREDENTIALS }, [
     { type: 'SecretReady', status: 'False', reason: event.reason, message: event.note },
   ]);
   return statusStep(s, next, [event]);

@@ -3,24 +3,11 @@ import type { Step } from './application-view.ts';
 import type { ApplicationStatus, Phase } from './application.ts';
 import type { LiveWorkload } from './live-workload.ts';
 import { nextStatus, statusStep, type ConditionChange } from './next-status.ts';
-import {
-  issueForNewLife,
-  issueForRepair,
-  planRetirement,
-  RETIRED,
-  refuseForeignSecret,
-  wasReady,
-} from './plan-token.ts';
+import { countMessage } from './plan-count.ts';
+import { credentialsInForce } from './plan-rotation.ts';
+import { RETIRED } from './plan-token.ts';
 import { checkPods, podsEvent } from './pods-injected.ts';
-import {
-  actionWarnings,
-  hooksEnabled,
-  notInjected,
-  secretRepaired,
-  secretUpdated,
-  stampRepaired,
-  whyNotInjected,
-} from './planned-events.ts';
+import { actionWarnings, notInjected, stampRepaired, whyNotInjected } from './planned-events.ts';
 import type { Situation } from './situation.ts';
 import { goodbyesInForce } from './shutdown/carry-over.ts';
 import { NO_CONVERSATION } from './shutdown/draft.ts';
@@ -36,29 +23,6 @@ export function planSpec(s: Situation): Step | undefined {
   const spec = specOf(s.asking);
   if (isDeepStrictEqual(spec, s.app.spec)) return undefined;
   return { do: 'update-spec', spec, events: actionWarnings(s.asking) };
-}
-
-/** Token, hash and Secret belong together; whatever was changed by hand is made good. */
-export function planSecret(s: Situation): Step | undefined {
-  const { status, live } = s;
-  if (live.secret.state === 'foreign') return refuseForeignSecret(s);
-  // Deleted by somebody else and only held by us: it goes, and is made anew.
-  if (live.secret.state === 'ours' && live.secret.deleting && live.secret.held)
-    return { do: 'release-secret', uid: live.secret.uid };
-  const isScaledDown = status.finishedAt !== undefined && s.asking.every(({ idle }) => idle);
-  if (isScaledDown) return planRetirement(s);
-  const refs = refsOf(s.asking);
-  const name = s.app.metadata.name;
-  if (status.tokenSha256 === undefined) {
-    return s.asking.every(({ deleting }) => deleting)
-      ? undefined
-      : issueForNewLife(s, 'first', [hooksEnabled(name, s.hooks, refs)]);
-  }
-  if (live.secret.state === 'absent' || live.secret.tokenSha256 !== status.tokenSha256) {
-    // A crash between the hash and the Secret is nothing that a person has to hear of.
-    return issueForRepair(s, wasReady(s) ? [secretRepaired(name, s.podCount, refs)] : []);
-  }
-  return live.secret.inOrder ? undefined : { do: 'write-secret', events: [secretUpdated(name)] };
 }
 
 /** A workload that was annotated, or lost its annotation, while the admission webhook was away. */
@@ -93,6 +57,7 @@ export function planStatus(s: Situation): Step {
     {
       phase: phaseOf(s),
       caBundleSha256: s.view.caBundleSha256,
+      ...credentialsInForce(s),
       // No signal waits here to be carried out, so nobody is bound to one that was not said of them.
       workloads: refsOf(s.asking),
       signals: signalsOf(s),
@@ -132,9 +97,11 @@ function lacksStamp(workload: LiveWorkload): boolean {
  * by one JSON Patch, which can add to an empty object but not to a missing one.
  */
 function signalsOf({ status, hooks, view }: Situation): ApplicationStatus['signals'] {
-  const { complete, ...goodbyes } = status.signals ?? {};
+  const { complete, completeFrom, ...goodbyes } = status.signals ?? {};
+  const isOn = hooks.includes('complete');
   return {
-    ...(complete !== undefined && hooks.includes('complete') ? { complete } : {}),
+    ...(complete !== undefined && isOn ? { complete } : {}),
+    ...(completeFrom !== undefined && isOn ? { completeFrom } : {}),
     ...(hooks.includes('shutdown') ? goodbyesInForce(goodbyes, view.pods) : {}),
   };
 }
@@ -155,14 +122,15 @@ function shutdownOf({ status, live, shutdown }: Situation): ApplicationStatus['s
   return target === undefined ? current : { ...current, target };
 }
 
-function secretCondition({ status, live }: Situation): ConditionChange {
+function secretCondition({ app, status, live }: Situation): ConditionChange {
   if (status.finishedAt !== undefined && live.secret.state === 'absent') return RETIRED;
-  return {
-    type: 'SecretReady',
-    status: 'True',
-    reason: 'TokenIssued',
-    message: 'token and CA bundle are in the Secret',
-  };
+  const ready = { type: 'SecretReady', status: 'True' } as const;
+  if (app.spec.auth !== 'token') {
+    const message = 'the CA bundle is in the Secret; pods prove themselves by their identity';
+    return { ...ready, reason: 'CaBundleWritten', message };
+  }
+  const what = status.certificates === undefined ? 'token' : 'token, certificate';
+  return { ...ready, reason: 'TokenIssued', message: `${what} and CA bundle are in the Secret` };
 }
 
 function stampCondition(s: Situation): ConditionChange {
@@ -181,9 +149,10 @@ function stampCondition(s: Situation): ConditionChange {
   return { type, status: 'True', reason: 'Stamped', message: 'the pod templates carry what is asked for' };
 }
 
-function awaiting({ status, hooks }: Situation): ConditionChange[] {
+function awaiting(s: Situation): ConditionChange[] {
+  const { status, hooks } = s;
   if (status.finishedAt !== undefined || !hooks.includes('complete')) return [];
   if (status.signals?.complete !== undefined) return [];
-  const message = 'the application has not said that it is complete';
+  const message = countMessage(s) ?? 'the application has not said that it is complete';
   return [{ type: 'Completed', status: 'False', reason: 'AwaitingSignal', message }];
 }

@@ -14,7 +14,7 @@ function warning(reason: string, action: string, note: string, workloads: Refs =
 }
 
 export function hooksEnabled(name: string, hooks: readonly Hook[], workloads: Refs): PlannedEvent {
-  const note = `Application ${name}: hooks ${hooks.join(', ')} are on; token and CA bundle are in the Secret ${secretName(name)}`;
+  const note = `Application ${name}: hooks ${hooks.join(', ')} are on; what its pods need is in the Secret ${secretName(name)}`;
   return normal('HooksEnabled', 'IssueToken', note, workloads);
 }
 
@@ -34,6 +34,41 @@ export function secretRepaired(name: string, runningPods: number, workloads: Ref
       : '';
   const note = `the Secret ${secretName(name)} was deleted or changed and has a new token${restart}`;
   return warning('SecretRepaired', 'IssueToken', note, workloads);
+}
+
+export function tokenRotated(
+  name: string,
+  runningPods: number,
+  until: string | undefined,
+  workloads: Refs,
+): PlannedEvent {
+  const former = until === undefined ? 'are void' : `are taken until ${until}`;
+  const restart =
+    runningPods > 0
+      ? `; ${runningPods} pods that started before hold the former token and have to be restarted`
+      : '';
+  const note = `Application ${name} has a new token and certificate; the former ones ${former}${restart}`;
+  return normal('TokenRotated', 'IssueToken', note, workloads);
+}
+
+export function tokenRevoked(name: string, why: string, workloads: Refs): PlannedEvent {
+  const note = `Application ${name}: ${why}; its token and certificate are void`;
+  return normal('TokenRevoked', 'RevokeToken', note, workloads);
+}
+
+export function certificateIssued(name: string): PlannedEvent {
+  const note = `Application ${name} has a certificate; it is in the Secret ${secretName(name)}`;
+  return normal('CertificateIssued', 'IssueCertificate', note);
+}
+
+export function certificateRenewed(name: string, why: string): PlannedEvent {
+  const note = `Application ${name} has a new certificate (${why}); the former one is taken until it ends`;
+  return normal('CertificateRenewed', 'IssueCertificate', note);
+}
+
+export function certificateRepaired(name: string): PlannedEvent {
+  const note = `the certificate in the Secret ${secretName(name)} was lost or damaged and is a new one`;
+  return warning('CertificateRepaired', 'IssueCertificate', note);
 }
 
 export function secretUpdated(name: string): PlannedEvent {
@@ -98,7 +133,7 @@ export function foreignSecret(name: string, workloads: Refs): PlannedEvent {
   return warning('ForeignSecret', 'WriteSecret', note, workloads);
 }
 
-/** What a group asks for and cannot have. */
+/** What a group asks for and cannot have, of the different ways to prove itself the one in which all of its pods can start. */
 export function actionWarnings(wishes: readonly Wish[]): PlannedEvent[] {
   const actions = new Set(wishes.flatMap(({ asked }) => (asked === undefined ? [] : [asked.completeAction])));
   const refs = wishes.map(({ ref }) => ref);
@@ -106,6 +141,11 @@ export function actionWarnings(wishes: readonly Wish[]): PlannedEvent[] {
   if (actions.size > 1) {
     const note = `the workloads of this application ask for different complete actions (${[...actions].join(', ')}); the mildest is used`;
     events.push(warning('CompleteActionsDiffer', 'ReadAnnotations', note, refs));
+  }
+  if (new Set(wishes.flatMap(({ asked }) => asked?.auth ?? [])).size > 1) {
+    const note =
+      'the workloads of this application ask for different proofs (token, pod-identity); the token is used';
+    events.push(warning('AuthsDiffer', 'ReadAnnotations', note, refs));
   }
   const unscalable = refs.filter(({ kind }) => UNSCALABLE_KINDS.includes(kind));
   if (actions.has('scale-to-zero') && !actions.has('none') && unscalable.length > 0) {

@@ -26,7 +26,7 @@ export function checkPods(s: Situation): PodCheck {
   const isOld = (createdAtMs: number) => createdAtMs < Math.floor(renewedAt / 1000) * 1000;
   const stale = s.view.pods.filter((pod) => !pod.deleting && isOld(pod.createdAtMs)).length;
   if (stale > 0) {
-    const message = `${stale} pods started before the token was replaced and hold a void one; restart them (kubectl rollout restart)`;
+    const message = `${stale} pods started before the token was replaced and hold ${heldToken(s)} (kubectl rollout restart)`;
     return found(s, 'TokenRenewed', message);
   }
   const expected = s.asking.reduce((sum, { replicas }) => sum + (replicas ?? 0), 0);
@@ -58,6 +58,17 @@ export function podsEvent(s: Situation, check: PodCheck): PlannedEvent[] {
   if (!isDue) return [];
   const reason = check.condition.reason === 'TokenRenewed' ? 'PodsHoldVoidToken' : 'PodsStartedBefore';
   return [podsNotInjected(reason, check.condition.message, refsOf(s.asking))];
+}
+
+/** Of what pods have that were there before, and what to do. */
+function heldToken({ status, now }: Situation): string {
+  const until = status.formerTokens
+    ?.map(({ validUntil }) => validUntil)
+    .filter((time) => Date.parse(time) > now);
+  const last = until?.sort().at(-1);
+  return last === undefined
+    ? 'a void one; restart them'
+    : `one that is taken until ${last}; restart them by then`;
 }
 
 function found(s: Situation, reason: string, message: string): PodCheck {

@@ -6,12 +6,13 @@ import type { Deadlines } from './shutdown/deadlines.ts';
 import { wantedCalls } from './shutdown/plan-shutdown.ts';
 import { performStep, recordEvents, type Outcome, type StepDeps } from './perform-step.ts';
 import { planApplication } from './plan-application.ts';
+import type { PlanTime } from './situation.ts';
 import type { RecentReads, RecentView } from './recent-reads.ts';
 
 /** What the watch caches know of one Application. */
 export interface CachedView extends Pick<
   ApplicationView,
-  'namespace' | 'name' | 'namespaceState' | 'members' | 'pods' | 'caBundleSha256'
+  'namespace' | 'name' | 'namespaceState' | 'members' | 'pods' | 'caBundleSha256' | 'issuerSha256'
 > {
   /** Whether the watch cache has it; if not, it is not read either. */
   readonly exists: boolean;
@@ -26,6 +27,8 @@ export interface ReconcileApplicationDeps extends StepDeps {
 export interface ReconcileOptions {
   readonly finishedTtlMs: number;
   readonly resyncIntervalMs: number;
+  /** Age at which tokens are replaced, and how long the former ones are still taken; undefined or 0: never by itself. */
+  readonly tokens?: PlanTime['tokens'];
 }
 
 /** More steps than any way through the plan has; beyond that something writes against us, which backoff has to calm. */
@@ -66,7 +69,7 @@ async function bringInOrder(
   signal: AbortSignal,
   onRest: (view: RecentView) => void,
 ): Promise<ProcessResult> {
-  const { finishedTtlMs } = options;
+  const { finishedTtlMs, tokens } = options;
   const { remainingMs } = deps.deadlines;
   const calls = deps.calls.of(key);
   let isRecent = recent !== undefined;
@@ -77,7 +80,7 @@ async function bringInOrder(
   let conflicts = 0;
   for (let count = 0; count < MAX_STEPS; count++) {
     signal.throwIfAborted();
-    const step = planApplication(view, { now: deps.now(), finishedTtlMs, remainingMs });
+    const step = planApplication(view, { now: deps.now(), finishedTtlMs, remainingMs, tokens });
     if (isRecent && !REPEATABLE.includes(step.do)) {
       isRecent = false;
       view = await readView(key, deps, signal);

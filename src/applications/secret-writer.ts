@@ -6,11 +6,11 @@ import {
   buildSecret,
   canBecomeOurs,
   describeSecret,
-  readToken,
   releasedSecret,
   type SecretObject,
 } from './application-secret.ts';
 import type { SecretState } from './application-view.ts';
+import { readContents, type SecretContents } from './secret-contents.ts';
 
 export interface SecretWriterDeps {
   readonly client: Pick<KubeClient, 'get' | 'create' | 'replace' | 'delete'>;
@@ -19,14 +19,21 @@ export interface SecretWriterDeps {
 
 export interface SecretWriter {
   read(app: Application, signal: AbortSignal): Promise<SecretState>;
-  /** Puts this token into the Secret, which is made if it is not there. A foreign one is left alone; a conflict is thrown. */
-  writeToken(app: Application, token: string, signal: AbortSignal): Promise<void>;
-  /** Brings everything but the token in order; nothing for a Secret that is gone by now. */
+  /**
+   * Puts this token, or certificate, or both into the Secret; what is undefined stays as it is. A Secret that is not there is made if all of what
+   * belongs into it is given; a foreign one is left alone; a conflict is thrown.
+   *
+   * @param isThere it was there a moment ago, so making it is not tried first (in a namespace that is being deleted nothing can be made)
+   */
+  write(app: Application, fresh: SecretContents, isThere: boolean, signal: AbortSignal): Promise<void>;
+  /** Brings everything but token and certificate in order; nothing for a Secret that is gone by now. */
   bringInOrder(app: Application, signal: AbortSignal): Promise<void>;
   remove(app: Application, uid: string, signal: AbortSignal): Promise<void>;
   /** Takes our finalizer off; nothing for a Secret that is gone, or another one by now. */
   release(app: Application, uid: string, signal: AbortSignal): Promise<void>;
 }
+
+const NOTHING: SecretContents = { token: undefined, certificate: undefined };
 
 /** Reads and writes the Secrets of Applications, one by its name at a time: they cannot be listed. */
 export function createSecretWriter({ client, caBundle }: SecretWriterDeps): SecretWriter {
@@ -34,39 +41,46 @@ export function createSecretWriter({ client, caBundle }: SecretWriterDeps): Secr
 
   async function replace(
     app: Application,
-    token: string,
+    contents: SecretContents,
     found: SecretObject,
     signal: AbortSignal,
   ): Promise<void> {
     if (canBecomeOurs(found)) {
-      await client.replace(refOf(app), buildSecret(app, token, caBundle(), found), { signal });
+      await client.replace(refOf(app), buildSecret(app, contents, caBundle(), found), { signal });
       return;
     }
     await client.delete(refOf(app), { uid: found.metadata.uid ?? '', signal });
-    await create(app, token, signal);
+    await create(app, contents, signal);
   }
 
-  const create = (app: Application, token: string, signal: AbortSignal) =>
-    client.create(SECRETS, app.metadata.namespace, buildSecret(app, token, caBundle()), { signal });
+  const create = (app: Application, contents: SecretContents, signal: AbortSignal) =>
+    client.create(SECRETS, app.metadata.namespace, buildSecret(app, contents, caBundle()), { signal });
+
+  /** False: it is not there. */
+  async function renew(app: Application, fresh: SecretContents, signal: AbortSignal): Promise<boolean> {
+    const found = await get(app, signal);
+    if (found === undefined) return false;
+    if (describeSecret(found, app, caBundle()).state !== 'ours') return true;
+    await replace(app, merged(app, readContents(found.data), fresh), found, signal);
+    return true;
+  }
 
   return {
     async read(app, signal) {
       return describeSecret(await get(app, signal), app, caBundle());
     },
-    async writeToken(app, token, signal) {
+    async write(app, fresh, isThere, signal) {
+      if (isThere && (await renew(app, fresh, signal))) return;
+      // Without its token it would be of no use; the next look makes both.
+      if (fresh.token === undefined && app.spec.auth === 'token') return;
       try {
-        await create(app, token, signal);
+        await create(app, fresh, signal);
       } catch (error) {
-        if (!isAlreadyExists(error)) throw error;
-        const found = await get(app, signal);
-        if (found === undefined) throw error;
-        if (describeSecret(found, app, caBundle()).state === 'ours') await replace(app, token, found, signal);
+        if (!isAlreadyExists(error) || !(await renew(app, fresh, signal))) throw error;
       }
     },
     async bringInOrder(app, signal) {
-      const found = await get(app, signal);
-      const token = found === undefined ? undefined : readToken(found);
-      if (found !== undefined && token !== undefined) await replace(app, token, found, signal);
+      await renew(app, NOTHING, signal);
     },
     async remove(app, uid, signal) {
       await client.delete(refOf(app), { uid, signal });
@@ -76,6 +90,12 @@ export function createSecretWriter({ client, caBundle }: SecretWriterDeps): Secr
       if (found?.metadata.uid === uid) await client.replace(refOf(app), releasedSecret(found), { signal });
     },
   };
+}
+
+/** With a pod identity nothing of it is kept. */
+function merged({ spec }: Application, stored: SecretContents, fresh: SecretContents): SecretContents {
+  if (spec.auth !== 'token') return NOTHING;
+  return { token: fresh.token ?? stored.token, certificate: fresh.certificate ?? stored.certificate };
 }
 
 function refOf(app: Application): ObjectRef {

@@ -17,6 +17,8 @@ export interface PlanTime {
   readonly finishedTtlMs: number;
   /** How long the round of a conversation has left; 0 or less: its deadline has passed. */
   readonly remainingMs: (conversation: Conversation) => number;
+  /** At what age tokens are replaced, and how long the former ones are taken after that; undefined or 0: they are kept. */
+  readonly tokens?: { readonly lifetimeMs: number; readonly graceMs: number } | undefined;
 }
 
 /** A view whose Application is there and whose workloads were read live, with what follows from it. */

@@ -3,6 +3,7 @@ import {
   HOOKS,
   SHUTDOWN_CAUSES,
   WORKLOAD_KINDS,
+  type Auth,
   type CompleteAction,
   type Hook,
   type ShutdownChoice,
@@ -18,24 +19,29 @@ export type Wish = Pick<LiveWorkload, 'asked' | 'ref'>;
 export interface Union {
   readonly hooks: Hook[];
   readonly completeAction: CompleteAction;
+  readonly completeWhen: string;
+  readonly auth: Auth;
   /** Undefined: the shutdown hook is off. */
   readonly shutdown: ShutdownSpec | undefined;
 }
 
 /** What a workload asks for as the watch cache knows it. */
 export function wishOf(member: Member): Wish {
-  const { kind, name, uid, completeAction, shutdown } = member;
+  const { kind, name, uid, completeAction, completeWhen, auth, shutdown } = member;
   const words = member.hooks.split(',');
   const hooks = HOOKS.filter((hook) => words.includes(hook));
   return {
     ref: { apiVersion: WORKLOAD_KINDS[kind].apiVersion, kind, name, uid },
-    asked: hooks.length === 0 ? undefined : { hooks, completeAction, shutdown, from: 'workload' },
+    asked:
+      hooks.length === 0
+        ? undefined
+        : { hooks, completeAction, completeWhen, auth, shutdown, from: 'workload' },
   };
 }
 
 /**
  * What several workloads together ask for: all their hooks, and of different actions the mildest, which can be taken back. Scaling what has
- * no replicas is `none`.
+ * no replicas is `none`. Of different proofs the token: its Secret is what the pods of the others can start with, too.
  */
 export function unionOf(wishes: readonly Wish[]): Union {
   const asked = wishes.flatMap((wish) => (wish.asked === undefined ? [] : [wish.asked]));
@@ -48,11 +54,22 @@ export function unionOf(wishes: readonly Wish[]): Union {
   const shutdowns = asked.flatMap((request) =>
     request.hooks.includes('shutdown') ? [request.shutdown] : [],
   );
+  const auth =
+    asked.some((request) => request.auth === 'token') || asked.length === 0 ? 'token' : 'pod-identity';
   return {
     hooks,
     completeAction: isPossible ? mildest : 'none',
+    completeWhen: auth === 'token' ? 'any' : mostPods(asked.map(({ completeWhen }) => completeWhen)),
+    auth,
     shutdown: shutdowns.length === 0 ? undefined : mostCareful(shutdowns),
   };
+}
+
+/** Of different counts the one that takes the most pods. */
+function mostPods(counts: readonly string[]): string {
+  if (counts.includes('all')) return 'all';
+  const numbers = counts.filter((count) => count !== 'any').map(Number);
+  return numbers.length === 0 ? 'any' : String(Math.max(...numbers));
 }
 
 /** Of different wishes for the conversation the most careful: the longest time, the most rounds, every cause that one of them names. */
@@ -72,14 +89,14 @@ function mostCareful(choices: readonly ShutdownChoice[]): ShutdownSpec {
 /** The spec of an Application that follows annotations. Without UIDs: those that were found stand in the status. */
 export function specOf(wishes: readonly Wish[]): ApplicationSpec {
   const workloads = refsOf(wishes).map(({ apiVersion, kind, name }) => ({ apiVersion, kind, name }));
-  const { hooks, completeAction, shutdown } = unionOf(wishes);
+  const { hooks, completeAction, completeWhen, auth, shutdown } = unionOf(wishes);
   return {
     workloads,
     hooks,
     completeAction,
     ...(shutdown === undefined ? {} : { shutdown }),
-    completeWhen: 'any',
-    auth: 'token',
+    completeWhen,
+    auth,
   };
 }
 

@@ -29,6 +29,7 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
         logger: log,
         events,
         trustBundle: pki.trustBundle,
+        certificates: undefined,
         metrics: controllerMetrics(metrics),
         queueMetrics: queueMetrics(metrics),
         reflectorMetrics: reflectorMetrics(metrics),
@@ -43,6 +44,7 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
         workers: controller.workers,
         resyncIntervalMs: controller.resyncInterval,
         finishedTtlMs: controller.finishedTtl,
+        tokens: { lifetimeMs: controller.tokenLifetime, graceMs: controller.tokenGrace },
         excludedNamespaces: [...SYSTEM_NAMESPACES, namespace],
       },
     );

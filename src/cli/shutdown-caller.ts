@@ -6,7 +6,7 @@ import { signWebhook, type CallResult, type OutboundCaller } from '../outbound/i
 const MAX_ANSWER_BYTES = 65_536;
 
 /**
- * Asks applications to shut down: `PUT`, JSON, signed as Standard Webhooks with the application's token. Any 2xx means that it was heard; whether
+ * Asks applications to shut down: `PUT`, JSON, signed as Standard Webhooks with the application's token (unsigned, if it has a pod identity). Any 2xx means that it was heard; whether
  * the application has shut down is said by its own PUT alone.
  */
 export function createShutdownCaller(
@@ -22,7 +22,9 @@ export function createShutdownCaller(
       url,
       headers: {
         'content-type': 'application/json',
-        ...signWebhook({ id, timestamp, body, keys: [{ type: 'hmac', key }] }),
+        ...(key === undefined
+          ? { 'webhook-id': id, 'webhook-timestamp': String(timestamp) }
+          : signWebhook({ id, timestamp, body, keys: [{ type: 'hmac', key }] })),
       },
       body,
       ...(connectTo === undefined ? {} : { connectTo }),

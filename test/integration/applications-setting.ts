@@ -5,6 +5,7 @@ import {
   type Application,
   type ApplicationController,
   type ApplicationControllerOptions,
+  type CertificateSource,
   type ShutdownCaller,
 } from '../../src/applications/index.ts';
 import { WORKLOAD_KINDS, callbackUrl, secretName, type WorkloadKind } from '../../src/contract/index.ts';
@@ -42,6 +43,8 @@ export interface Replica {
 export interface ReplicaOptions extends Partial<ApplicationControllerOptions> {
   readonly client?: FullKubeClient;
   readonly bundle?: Bundle;
+  /** Default: none, a token alone. */
+  readonly certificates?: CertificateSource;
   /** Default: every call is accepted. */
   readonly callShutdown?: ShutdownCaller;
 }
@@ -208,6 +211,7 @@ async function startReplica(client: FullKubeClient, options: ReplicaOptions): Pr
       logger,
       events,
       trustBundle: options.bundle ?? createBundle('-----BEGIN CERTIFICATE-----\nfirst\n'),
+      certificates: options.certificates,
       metrics: {
         action: (action) => void actions.push(action),
         signalToAction: () => undefined,
@@ -224,6 +228,7 @@ async function startReplica(client: FullKubeClient, options: ReplicaOptions): Pr
       workers: options.workers ?? 8,
       resyncIntervalMs: options.resyncIntervalMs ?? 600_000,
       finishedTtlMs: options.finishedTtlMs ?? 3_600_000,
+      tokens: options.tokens,
       excludedNamespaces: ['krake-system'],
     },
   );

@@ -21,8 +21,8 @@ export interface ShutdownCall extends CallTarget {
   readonly id: string;
   /** JSON. */
   readonly body: string;
-  /** The bytes of the application's token, with which the call is signed. */
-  readonly key: Buffer;
+  /** The bytes of the application's token, with which the call is signed; undefined: it has none, but a pod identity. */
+  readonly key: Buffer | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -49,7 +49,8 @@ export async function callApplication(
       readKey(app, deps, signal),
     ]);
     if ('error' in target) return { accepted: false, error: target.error };
-    if (key === undefined) return { accepted: false, error: 'the Secret with the token is not there' };
+    if (key === undefined && app.spec.auth === 'token')
+      return { accepted: false, error: 'the Secret with the token is not there' };
     const { id } = call.conversation;
     return await deps.callShutdown({ ...target, id, body: bodyOf(app, call, deps), key, signal });
   } catch (error) {
@@ -83,6 +84,7 @@ async function readKey(
   { client }: CallDeps,
   signal: AbortSignal,
 ): Promise<Buffer | undefined> {
+  if (app.spec.auth !== 'token') return undefined;
   const { namespace, name } = app.metadata;
   const ref = { resource: SECRETS, namespace, name: secretName(name) };
   const secret = await client.get<SecretObject>(ref, { signal });

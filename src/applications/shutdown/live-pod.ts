@@ -21,6 +21,7 @@ export interface LivePod {
   readonly started: boolean;
   /** Succeeded or failed. */
   readonly finished: boolean;
+  readonly succeeded: boolean;
   readonly createdAtMs: number;
   readonly address: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
@@ -56,6 +57,7 @@ export function describePod(object: PodObject, rootUid?: string): LivePod {
     // The gate decides by the same: what it holds is taken up here.
     started: hasStarted(status),
     finished: hasEnded(status),
+    succeeded: status.phase === 'Succeeded',
     createdAtMs: Date.parse(creationTimestamp ?? ''),
     address: status.podIP,
     labels,

@@ -23,7 +23,7 @@ function stored(
   change: Partial<SecretObject> = {},
   metadata: Partial<SecretObject['metadata']> = {},
 ): SecretObject {
-  const built = buildSecret(app, 'canary', 'bundle');
+  const built = buildSecret(app, { token: 'canary', certificate: undefined }, 'bundle');
   return {
     ...built,
     ...change,
@@ -48,6 +48,7 @@ describe('describeSecret', () => {
       uid: 's1',
       resourceVersion: '3',
       tokenSha256: sha256('canary'),
+      certificate: undefined,
       inOrder: true,
       deleting: false,
       held: false,
@@ -81,7 +82,7 @@ describe('buildSecret', () => {
       { data: { token: 'b2xk', extra: 'eA==' } },
       { labels: { team: 'blue' }, annotations: { note: 'kept' } },
     );
-    const built = buildSecret(app, 'canary', 'bundle', existing);
+    const built = buildSecret(app, { token: 'canary', certificate: undefined }, 'bundle', existing);
     expect(readToken(built)).toBe('canary');
     expect(built.data).toMatchObject({ extra: 'eA==' });
     expect(built.metadata).toMatchObject({

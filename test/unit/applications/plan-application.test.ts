@@ -203,7 +203,13 @@ describe('planApplication', () => {
     ['deleted', (world) => void (world.secret = undefined), 'issue-token', 'SecretRepaired'],
     [
       'given another token',
-      (world) => void (world.secret = { tokenSha256: 'f'.repeat(64), inOrder: true, foreign: false }),
+      (world) =>
+        void (world.secret = {
+          tokenSha256: 'f'.repeat(64),
+          inOrder: true,
+          foreign: false,
+          certificate: undefined,
+        }),
       'issue-token',
       'SecretRepaired',
     ],
@@ -240,7 +246,7 @@ describe('planApplication', () => {
   it('touches no Secret that it did not make, says so once, and goes on when it is gone', () => {
     const world = createWorld();
     addWorkload(world);
-    world.secret = { tokenSha256: 'f'.repeat(64), inOrder: false, foreign: true };
+    world.secret = { tokenSha256: 'f'.repeat(64), inOrder: false, foreign: true, certificate: undefined };
     reconcile(world, { crashAfter: 1 });
     // What the API server answers to the first token's Secret: it is there already.
     if (world.app) world.app = { ...world.app, status: { phase: 'Pending', tokenSha256: 'a'.repeat(64) } };
@@ -291,12 +297,14 @@ function viewOf(
     tried: new Set(),
     calls: new Map(),
     caBundleSha256: world.app?.status?.caBundleSha256 ?? '',
+    issuerSha256: undefined,
     live: {
       secret: {
         state: 'ours',
         uid: 's',
         resourceVersion: '1',
         tokenSha256: world.secret?.tokenSha256,
+        certificate: undefined,
         inOrder: true,
         deleting: false,
         held: false,

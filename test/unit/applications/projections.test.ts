@@ -39,6 +39,8 @@ describe('projectMember', () => {
       hooks: 'complete',
       containers: undefined,
       completeAction: 'delete',
+      completeWhen: 'any',
+      auth: 'token',
       shutdown: DEFAULT_SHUTDOWN,
       held: false,
       orphaning: false,
@@ -138,6 +140,7 @@ describe('isSettled', () => {
     pods: [],
     namespaceState: 'enabled' as const,
     caBundleSha256: 'c'.repeat(64),
+    issuerSha256: undefined,
   };
   const condition = (type: string, reason = 'Test') => ({
     type,

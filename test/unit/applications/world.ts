@@ -7,16 +7,18 @@ import type { Application, ApplicationKind } from '../../../src/applications/app
 import type { LabelledPod } from '../../../src/applications/labelled-pod.ts';
 import type { LiveWorkload } from '../../../src/applications/live-workload.ts';
 import type { PlanTime } from '../../../src/applications/situation.ts';
+import type { LivePod } from '../../../src/applications/shutdown/live-pod.ts';
 import type { Member } from '../../../src/applications/member.ts';
 import {
   DEFAULT_SHUTDOWN,
   WORKLOAD_KINDS,
+  type Auth,
   type CompleteAction,
   type Hook,
 } from '../../../src/contract/index.ts';
+import { APPLICATION, CERTIFICATE_MS, NAMESPACE, bump, perform, removeWorkload } from './world-steps.ts';
 
-export const APPLICATION = 'deployment-web';
-export const NAMESPACE = 'shop';
+export { APPLICATION, CERTIFICATE_MS, NAMESPACE, removeWorkload };
 export const TTL_MS = 3_600_000;
 
 export interface World {
@@ -24,13 +26,23 @@ export interface World {
   namespaceState: ApplicationView['namespaceState'];
   workloads: Workload[];
   app: Application | undefined;
-  secret: { tokenSha256: string; inOrder: boolean; foreign: boolean } | undefined;
+  secret: WorldSecret | undefined;
+  /** SHA-256 of the certificate that signs; undefined: applications have a token alone. */
+  issuer: string | undefined;
+  tokens: { lifetimeMs: number; graceMs: number };
   pods: Pod[];
   /** UIDs that the stored complete signal spoke of. */
   signalled: ReadonlySet<string>;
   acted: Act[];
   appsDeleted: number;
   counter: number;
+}
+
+export interface WorldSecret {
+  tokenSha256: string | undefined;
+  certificate: { sha256: string; issuerSha256: string } | undefined;
+  inOrder: boolean;
+  foreign: boolean;
 }
 
 export interface Act {
@@ -46,10 +58,13 @@ export interface Workload {
   uid: string;
   hooks: readonly Hook[];
   action: CompleteAction;
+  auth: Auth;
+  completeWhen: string;
   idle: boolean;
   deleting: boolean;
   outcome: 'succeeded' | 'failed' | undefined;
   stamped: boolean;
+  wanted?: number;
 }
 
 export interface Pod {
@@ -58,6 +73,7 @@ export interface Pod {
   /** SHA-256 of the token that it holds; undefined: it waits for the Secret. */
   holds: string | undefined;
   createdAtMs: number;
+  ended?: 'succeeded' | 'failed';
 }
 
 export function createWorld(): World {
@@ -67,6 +83,8 @@ export function createWorld(): World {
     workloads: [],
     app: undefined,
     secret: undefined,
+    issuer: undefined,
+    tokens: { lifetimeMs: 0, graceMs: 0 },
     pods: [],
     signalled: new Set(),
     acted: [],
@@ -82,6 +100,8 @@ export function addWorkload(world: World, change: Partial<Workload> = {}): Workl
     uid: `w${++world.counter}`,
     hooks: ['complete'],
     action: 'delete',
+    auth: 'token',
+    completeWhen: 'any',
     idle: false,
     deleting: false,
     outcome: undefined,
@@ -151,6 +171,7 @@ export function reconcile(world: World, options: RunOptions = {}): Step[] {
     live: undefined,
     tried: new Set(),
     caBundleSha256: sha256('bundle'),
+    issuerSha256: world.issuer,
     calls: new Map(),
   };
   for (let count = 0; count < 60; count++) {
@@ -158,7 +179,8 @@ export function reconcile(world: World, options: RunOptions = {}): Step[] {
     const step = planApplication(view, timeOf(world));
     steps.push(step);
     if (step.do === 'rest') return steps;
-    const crashes = options.inToken === true && step.do === 'issue-token';
+    const crashes =
+      options.inToken === true && (step.do === 'issue-token' || step.do === 'issue-certificate');
     perform(world, step, crashes);
     if (crashes) return steps;
     view = {
@@ -168,93 +190,34 @@ export function reconcile(world: World, options: RunOptions = {}): Step[] {
       tried: step.do === 'repair-stamp' ? new Set([...view.tried, step.workload.ref.uid]) : view.tried,
     };
     if (step.do === 'observe') view = { ...view, live: observe(world) };
-    if (step.do === 'issue-token' || step.do === 'delete-application') {
+    if (step.do === 'observe-pods') view = { ...view, live: { ...observe(world), pods: livePods(world) } };
+    if (step.do === 'issue-token' || step.do === 'issue-certificate' || step.do === 'delete-application') {
       view = { ...view, ...cacheOf(world), tried: new Set() };
     }
   }
   throw new Error(`never rests: ${steps.map((step) => step.do).join(', ')}`);
 }
 
-/** The shutdown hook is off here: conversation-world.ts has its steps. */
-type Perform = {
-  readonly [D in Step['do']]?: (world: World, step: Extract<Step, { do: D }>, crashes: boolean) => void;
-};
-
-const PERFORM: Perform = {
-  create(world, { spec }) {
-    world.app = bump(world, { ...newApplication(`a${++world.counter}`), spec });
-  },
-  'update-spec'(world, { spec }) {
-    if (world.app) world.app = bump(world, { ...world.app, spec }, 1);
-  },
-  'write-status'(world, { status }) {
-    if (world.app) world.app = bump(world, { ...world.app, status });
-  },
-  'issue-token'(world, { status }, crashes) {
-    const tokenSha256 = sha256(`token${++world.counter}`);
-    if (world.app) world.app = bump(world, { ...world.app, status: { ...status, tokenSha256 } });
-    if (status.signals?.complete === undefined) world.signalled = new Set();
-    if (!crashes) world.secret = { tokenSha256, inOrder: true, foreign: false };
-  },
-  'write-secret'({ secret }) {
-    if (secret) secret.inOrder = true;
-  },
-  'delete-secret': (world) => void (world.secret = undefined),
-  'delete-application'(world) {
-    Object.assign(world, { app: undefined, secret: undefined, appsDeleted: world.appsDeleted + 1 });
-  },
-  'repair-stamp'(world, step) {
-    const workload = findWorkload(world, step.workload.ref.uid);
-    if (workload) workload.stamped = workload.hooks.length > 0;
-  },
-  'delete-workload'(world, { workload: { ref } }) {
-    act(world, ref.uid, 'delete');
-    removeWorkload(world, ref.uid);
-  },
-  'scale-workload'(world, { workload: { ref } }) {
-    act(world, ref.uid, 'scale-to-zero');
-    const workload = findWorkload(world, ref.uid);
-    if (workload) workload.idle = true;
-    world.pods = world.pods.filter((pod) => pod.workload !== ref.uid);
-  },
-};
-
 /** Deadlines by the world's own clock. */
-export function timeOf({ now }: Pick<World, 'now'>): PlanTime {
-  return { now, finishedTtlMs: TTL_MS, remainingMs: ({ deadline }) => Date.parse(deadline) - now };
+export function timeOf({ now, tokens }: Pick<World, 'now' | 'tokens'>): PlanTime {
+  return { now, finishedTtlMs: TTL_MS, remainingMs: ({ deadline }) => Date.parse(deadline) - now, tokens };
 }
 
-function perform(world: World, step: Step, crashes: boolean): void {
-  const one = PERFORM[step.do] as ((world: World, step: Step, crashes: boolean) => void) | undefined;
-  one?.(world, step, crashes);
-}
-
-function findWorkload(world: World, uid: string): Workload | undefined {
-  return world.workloads.find((workload) => workload.uid === uid);
-}
-
-function newApplication(uid: string): Omit<Application, 'spec'> {
-  const labels = { 'app.kubernetes.io/managed-by': 'krake-hooks' };
-  return {
-    apiVersion: 'hooks.krake.dev/v1alpha1',
-    kind: 'Application',
-    metadata: { name: APPLICATION, namespace: NAMESPACE, uid, generation: 1, labels },
-  };
-}
-
-function act(world: World, uid: string, action: Act['action']): void {
-  const wasSignalled = world.signalled.has(uid) && world.app?.status?.signals?.complete !== undefined;
-  world.acted.push({ uid, action, wasSignalled });
-}
-
-export function removeWorkload(world: World, uid: string): void {
-  world.workloads = world.workloads.filter((workload) => workload.uid !== uid);
-  world.pods = world.pods.filter(({ workload }) => workload !== uid);
-}
-
-function bump(world: World, app: Application, generations = 0): Application {
-  const generation = (app.metadata.generation ?? 0) + generations;
-  return { ...app, metadata: { ...app.metadata, generation, resourceVersion: String(++world.counter) } };
+function livePods(world: World): LivePod[] {
+  return world.pods.map(({ uid, ended }) => ({
+    uid,
+    name: uid,
+    deleting: false,
+    started: true,
+    finished: ended !== undefined,
+    succeeded: ended === 'succeeded',
+    createdAtMs: 0,
+    address: undefined,
+    labels: {},
+    ports: {},
+    rootUid: undefined,
+    owner: undefined,
+  }));
 }
 
 function memberOf(workload: Workload): Member {
@@ -267,6 +230,8 @@ function memberOf(workload: Workload): Member {
     hooks: workload.hooks.join(','),
     containers: undefined,
     completeAction: workload.action,
+    completeWhen: workload.completeWhen,
+    auth: workload.auth,
     shutdown: DEFAULT_SHUTDOWN,
     held: false,
     orphaning: false,
@@ -298,7 +263,7 @@ function observe(world: World): NonNullable<ApplicationView['live']> {
 }
 
 export function liveOf(workload: Workload): LiveWorkload {
-  const { kind, name, uid, hooks, action } = workload;
+  const { kind, name, uid, hooks, action, completeWhen, auth } = workload;
   const stampIsRight = workload.stamped === hooks.length > 0;
   return {
     ref: { apiVersion: WORKLOAD_KINDS[kind].apiVersion, kind, name, uid },
@@ -312,7 +277,7 @@ export function liveOf(workload: Workload): LiveWorkload {
     asked:
       hooks.length === 0
         ? undefined
-        : { hooks, completeAction: action, shutdown: DEFAULT_SHUTDOWN, from: 'workload' },
+        : { hooks, completeAction: action, completeWhen, auth, shutdown: DEFAULT_SHUTDOWN, from: 'workload' },
     claimed: false,
     isPart: false,
     ownLabel: undefined,
@@ -320,6 +285,7 @@ export function liveOf(workload: Workload): LiveWorkload {
     idle: workload.idle,
     outcome: workload.outcome,
     replicas: undefined,
+    wanted: workload.wanted ?? 0,
     injected: true,
     stampPatch: stampIsRight ? undefined : [{ op: 'add' }],
   };
