@@ -15,7 +15,7 @@ export function annotationsPage(): string {
 # Labels and annotations
 
 Annotations stand on the workload (Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController, Job, CronJob, Pod), or, if its owner is none of
-these, in its pod template. \`${ANNOTATION_REFERENCE[0]?.key ?? ''}\` and the containers may stand in both only if they say the same. Where the template asks for
+these, in its pod template. \`${ANNOTATION_REFERENCE[0]?.key ?? ''}\`, the containers and \`auth\` may stand in both only if they say the same. Where the template asks for
 the hooks, the other annotations may stand on the workload too, and the workload's own win; where the workload asks, its own alone count.
 
 Whatever cannot be read is answered with a warning that \`kubectl apply\` shows, says what is used instead, and names what was probably meant. Try it with

@@ -24,6 +24,13 @@ export interface PodTemplate {
   readonly spec: {
     readonly containers: readonly Container[];
     readonly initContainers?: readonly Container[];
+    readonly volumes?: readonly {
+      readonly name: string;
+      readonly projected?: {
+        readonly sources?: readonly { readonly serviceAccountToken?: { readonly audience?: string } }[];
+      };
+    }[];
+    readonly securityContext?: { readonly fsGroup?: number };
   };
 }
 

@@ -10,7 +10,8 @@ import {
 } from '../contract/index.ts';
 import { isConflict, KubeApiError, type KubeClient } from '../kube/index.ts';
 import { describeShutdown } from './describe-shutdown.ts';
-import type { Container, PodTemplate, Subject } from './explain-subject.ts';
+import { describePod } from './describe-pod.ts';
+import type { PodTemplate, Subject } from './explain-subject.ts';
 
 /** The controller of the Pod that is asked about; the API server does not look whether an owner is there. */
 const DRY_RUN_OWNER = {
@@ -69,8 +70,7 @@ export async function explain(deps: ExplainDeps, subject: Subject, namespace: st
       `hooks: ${template.metadata?.annotations?.[ANNOTATION_HOOKS] ?? ''}`,
       `application: ${application} (Secret ${secretName(application)})`,
       ...describeShutdown(admitted),
-      ...template.spec.containers.map((c) => describeContainer('container', c, application)),
-      ...(template.spec.initContainers ?? []).map((c) => describeContainer('init container', c, application)),
+      ...describePod(template, application),
       ...distinct(warnings),
       'result: injected',
     );
@@ -168,24 +168,6 @@ function unreached(ownNamespace: string): string[] {
     'admission: not reached, the workload came back without its stamp',
     `next: see "kubectl -n ${ownNamespace} get pods" and "kubectl get mutatingwebhookconfigurations krake-hooks"`,
   ];
-}
-
-function describeContainer(what: string, container: Container, application: string): string {
-  const fromSecret = (container.env ?? []).filter(
-    (e) => e.valueFrom?.secretKeyRef?.name === secretName(application),
-  );
-  if (fromSecret.length === 0) return `${what} ${container.name}: not chosen, left as it is`;
-  const urls = (container.env ?? []).filter(
-    (e) => e.value?.includes(`/applications/${application}/`) === true,
-  );
-  const mounts = (container.volumeMounts ?? [])
-    .filter((m) => m.name === 'krake-hooks')
-    .map((m) => m.mountPath);
-  const env = [
-    ...fromSecret.map((e) => `${e.name} (from the Secret)`),
-    ...urls.map((e) => `${e.name}=${e.value ?? ''}`),
-  ];
-  return `${what} ${container.name}: ${env.join(', ')}; files in ${mounts.join(', ')}`;
 }
 
 function distinct(warnings: readonly string[]): string[] {
