@@ -1,11 +1,9 @@
 import type { Problem } from '../http/index.ts';
-import type { GoodbyeRefusal } from './decide-goodbye.ts';
-import type { SignalOutcome, SignalRequest, UnprovenReason } from './signal-outcome.ts';
+import type { SignalOutcome, SignalRefusal, SignalRequest } from './signal-outcome.ts';
 
 /** Why a request was answered as it was: the same word in the log and in the metric, and, but for the unproven, in the answer. */
 export type AnswerReason =
   | SignalOutcome['reason']
-  | UnprovenReason
   | 'too-many-failures'
   | 'no-such-path'
   | 'method-not-allowed'
@@ -34,12 +32,24 @@ const retryAfter = (seconds: number) => ({ 'Retry-After': String(seconds) });
 const NOT_PROVEN: Problem = {
   status: 401,
   detail:
-    'The token is not valid for this application. Send {"token": "…"} with the token that the container got, to the URL that it got.',
+    'Nothing proves that this is the application. Send {"token": "…"} with the token that the container got, over TLS with its client certificate (cert.pem and key.pem beside the CA bundle), to the URL that it got; with hooks.krake.dev/auth: pod-identity send the token of the file KRAKE_TOKEN_FILE as "Authorization: Bearer".',
   reason: 'not-proven',
   headers: { 'WWW-Authenticate': 'Token realm="krake-hooks"' },
 };
 
-const REFUSALS: Readonly<Record<GoodbyeRefusal, string>> = {
+type Forbidden = Extract<SignalOutcome, { kind: 'forbidden' }>['reason'];
+
+/** To who is somebody, but not the one who may signal here. */
+const FORBIDDEN: Readonly<Record<Forbidden, string>> = {
+  'certificate-of-another':
+    'The client certificate is that of another application, or of one that had this name before. Use cert.pem and key.pem of this application.',
+  'pod-of-another-application':
+    'The pod is proven, but it is not part of this application: its label or its owners say otherwise. Use the URL that the container got.',
+  'pod-of-another-name':
+    '"pod" names another pod than the one whose token this is. A pod with an identity says goodbye for itself: leave the field out.',
+};
+
+const REFUSALS: Readonly<Record<SignalRefusal, string>> = {
   'pod-unknown':
     'Several pods of this application are being asked, and it cannot be told whose goodbye this is. Send {"token": "…", "pod": "…"} with the name or the UID of the pod that is being asked.',
   'conversation-over':
@@ -48,6 +58,9 @@ const REFUSALS: Readonly<Record<GoodbyeRefusal, string>> = {
     'The shutdown was cancelled: the application goes on living. The goodbye was not stored.',
   'too-many-goodbyes':
     'There is no room for more goodbyes that nobody has asked for. Send it when the pod is asked.',
+  'complete-when-needs-pod-identity':
+    'completeWhen counts pods, and a token does not say which pod it is. Set hooks.krake.dev/auth: pod-identity, or complete-when: any.',
+  'too-many-pods': 'So many pods have signalled already that no more are counted.',
 };
 
 const UNAVAILABLE = 'The signal was not stored. Send it again after the time in Retry-After.';
@@ -69,6 +82,8 @@ export function answerTo(request: SignalRequest, outcome: SignalOutcome): Answer
         ...(outcome.uid === undefined ? {} : { uid: outcome.uid }),
         problem: NOT_PROVEN,
       };
+    case 'forbidden':
+      return problem(outcome.reason, { status: 403, detail: FORBIDDEN[outcome.reason] }, outcome.uid);
     case 'conflict': {
       const enabled = outcome.enabled.length === 0 ? 'none' : outcome.enabled.join(', ');
       const detail = `The hook ${hook} is not enabled for this application (enabled: ${enabled}). Add it to the annotation hooks.krake.dev/hooks of the workload.`;
@@ -90,7 +105,7 @@ export function answerTo(request: SignalRequest, outcome: SignalOutcome): Answer
 }
 
 export function tooManyFailures(retryAfterSeconds: number): Answer {
-  const detail = 'Too many requests without a valid token from this address.';
+  const detail = 'Too many requests from this address that prove nothing.';
   return problem('too-many-failures', { status: 429, detail, headers: retryAfter(retryAfterSeconds) });
 }
 

@@ -1,4 +1,5 @@
 import type { Hook } from '../contract/index.ts';
+import type { KnownProofs } from './known-proofs.ts';
 import type { KnownShutdown } from './known-shutdown.ts';
 
 /** When a signal was stored; nothing else of it is kept here. */
@@ -9,12 +10,14 @@ export interface StoredSignal {
 export type StoredSignals = Readonly<Partial<Record<Hook, StoredSignal>>>;
 
 /** What the callback needs to know of an Application. */
-export interface KnownApplication {
+export interface KnownApplication extends KnownProofs {
   readonly uid: string;
-  /** Hex; undefined: no token is valid. */
-  readonly tokenSha256: string | undefined;
   readonly hooks: readonly Hook[];
   readonly signals: StoredSignals;
+  /** More than one pod has to say that it is complete. */
+  readonly countsPods: boolean;
+  /** `status.signals.completeFrom`: by UID of the pod, when it was stored; undefined: it is not there. */
+  readonly completeFrom: ReadonlyMap<string, string> | undefined;
   readonly shutdown: KnownShutdown;
 }
 

@@ -1,13 +1,16 @@
 import type { Confirmation, Signal } from '../applications/index.ts';
 import type { ConfirmationPlace } from './decide-goodbye.ts';
+import type { TestOperation } from './grounds.ts';
+import { addNew, type SignalOperation } from './plan-signals.ts';
 
 /** Goodbyes of one application that go into its status with one patch. */
 export interface GoodbyeWrites {
   readonly uid: string;
-  readonly tokenSha256: string;
-  readonly confirmations: readonly (ConfirmationPlace & { readonly receivedAt: string })[];
+  /** What proves their senders must still hold. */
+  readonly grounds: readonly TestOperation[];
+  readonly confirmations: readonly (ConfirmationPlace & { readonly value: Confirmation })[];
   /** Each address once; undefined: the service form's one. */
-  readonly volunteers: readonly { readonly address: string | undefined; readonly receivedAt: string }[];
+  readonly volunteers: readonly { readonly address: string | undefined; readonly value: Signal }[];
   /** Conversations begun so far must still be so many; undefined: it does not matter. */
   readonly sequence: { readonly is: number | undefined } | undefined;
 }
@@ -18,20 +21,16 @@ export interface Parents {
   readonly shutdownFrom: boolean;
 }
 
-type Operation =
-  | { readonly op: 'test' | 'add'; readonly path: string; readonly value: unknown }
-  | { readonly op: 'test'; readonly path: string; readonly value: null };
-
 /**
- * Tests before it adds: the same application and token, the same conversation at that place, not ended, the same pod, no goodbye yet; for
+ * Tests before it adds: the same application and proofs, the same conversation at that place, not ended, the same pod, no goodbye yet; for
  * what nobody has asked for, that no conversation has begun since. A new round keeps id and place, and counts. A test for null holds where
  * the member is absent.
  */
-export function buildGoodbyePatch(writes: GoodbyeWrites, parents: Parents): readonly Operation[] {
-  const { uid, tokenSha256, confirmations, volunteers, sequence } = writes;
+export function buildGoodbyePatch(writes: GoodbyeWrites, parents: Parents): readonly SignalOperation[] {
+  const { uid, grounds, confirmations, volunteers, sequence } = writes;
   return [
     test('/metadata/uid', uid),
-    test('/status/tokenSha256', tokenSha256),
+    ...grounds,
     ...(sequence === undefined ? [] : [testSequence(sequence.is)]),
     ...testConversations(confirmations),
     ...confirmations.flatMap(confirm),
@@ -39,13 +38,13 @@ export function buildGoodbyePatch(writes: GoodbyeWrites, parents: Parents): read
   ];
 }
 
-function testSequence(sequence: number | undefined): Operation {
+function testSequence(sequence: number | undefined): SignalOperation {
   return sequence === undefined
     ? test('/status/shutdown', null)
     : test('/status/shutdown/sequence', sequence);
 }
 
-function testConversations(confirmations: GoodbyeWrites['confirmations']): Operation[] {
+function testConversations(confirmations: GoodbyeWrites['confirmations']): SignalOperation[] {
   const ids = new Map(confirmations.map(({ conversation }) => [conversation.index, conversation.id]));
   return [...ids].flatMap(([index, id]) => [
     test(`${pathOf(index)}/id`, id),
@@ -53,25 +52,25 @@ function testConversations(confirmations: GoodbyeWrites['confirmations']): Opera
   ]);
 }
 
-function confirm({ conversation, pod, receivedAt }: GoodbyeWrites['confirmations'][number]): Operation[] {
+function confirm({ conversation, pod, value }: GoodbyeWrites['confirmations'][number]): SignalOperation[] {
   const base =
     pod === undefined ? pathOf(conversation.index) : `${pathOf(conversation.index)}/pods/${pod.index}`;
-  const value: Confirmation = { receivedAt, provenBy: 'token' };
+  const { receivedAt, provenBy } = value;
   return [
     ...(pod === undefined ? [] : [test(`${base}/uid`, pod.uid)]),
     test(`${base}/confirmation`, null),
-    { op: 'add', path: `${base}/confirmation`, value },
+    // In the pod form it stands in the pod itself.
+    { op: 'add', path: `${base}/confirmation`, value: pod === undefined ? value : { receivedAt, provenBy } },
   ];
 }
 
-function volunteer(volunteers: GoodbyeWrites['volunteers'], parents: Parents): Operation[] {
+function volunteer(volunteers: GoodbyeWrites['volunteers'], parents: Parents): readonly SignalOperation[] {
   if (volunteers.length === 0) return [];
-  const signal = (receivedAt: string): Signal => ({ receivedAt, provenBy: 'token' });
   const signals: Record<string, Signal> = {};
   const shutdownFrom: Record<string, Signal> = {};
-  for (const { address, receivedAt } of volunteers)
-    if (address === undefined) signals.shutdown = signal(receivedAt);
-    else shutdownFrom[address] = signal(receivedAt);
+  for (const { address, value } of volunteers)
+    if (address === undefined) signals.shutdown = value;
+    else shutdownFrom[address] = value;
 
   const ofPods = Object.keys(shutdownFrom).length > 0 ? { shutdownFrom } : {};
   if (!parents.signals) return addNew('/status', { signals: { ...signals, ...ofPods } });
@@ -80,14 +79,7 @@ function volunteer(volunteers: GoodbyeWrites['volunteers'], parents: Parents): O
     : addNew('/status/signals', { ...signals, ...ofPods });
 }
 
-function addNew(parent: string, members: object): Operation[] {
-  return Object.entries(members).flatMap(([name, value]) => {
-    const path = `${parent}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-    return [test(path, null), { op: 'add', path, value } as const];
-  });
-}
-
-function test(path: string, value: unknown): Operation {
+function test(path: string, value: unknown): TestOperation {
   return { op: 'test', path, value };
 }
 

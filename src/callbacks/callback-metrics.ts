@@ -7,4 +7,9 @@ export interface CallbackMetrics {
   answered(hook: Hook | 'none', status: number, reason: AnswerReason, seconds: number): void;
   /** Each time the API server was asked to store a signal. */
   stored(outcome: 'stored' | 'already-stored' | 'refused' | 'void' | 'unavailable', seconds: number): void;
+  /** Each token that the API server was to be asked about, or was kept from being. */
+  reviewed(
+    outcome: 'authenticated' | 'refused' | 'failed' | 'limited' | 'breaker-open',
+    seconds: number,
+  ): void;
 }

@@ -1,7 +1,7 @@
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { HOOKS, type Hook } from '../contract/index.ts';
 import { sendProblem, sendProblemAndClose } from '../http/index.ts';
-import type { Logger } from '../observability/index.ts';
+import type { LogFields, Logger } from '../observability/index.ts';
 import {
   answerTo,
   INTERNAL_ERROR,
@@ -11,24 +11,32 @@ import {
   tooManyFailures,
   type Answer,
 } from './answers.ts';
+import { shortHash, type Audit } from './audit.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
+import type { Evidence } from './prove-sender.ts';
+import { bearerOf } from './read-bearer.ts';
 import { readSignalBody } from './read-signal-body.ts';
-import { createSignalReceiver, type SignalReceiverDeps } from './receive-signal.ts';
+import {
+  createSignalReceiver,
+  type SignalReceiverDeps,
+  type SignalReceiverOptions,
+} from './receive-signal.ts';
+import type { ReadShownCertificate } from './shown-certificate.ts';
 import { addressOf, sourceOf } from './source-of.ts';
 import { createTokenBuckets } from './token-buckets.ts';
 
 export interface CallbackRouterDeps extends Omit<SignalReceiverDeps, 'metrics'> {
+  readonly shownCertificate: ReadShownCertificate;
+  readonly audit: Audit;
   readonly logger: Logger;
   readonly metrics: CallbackMetrics;
 }
 
-export interface CallbackRouterOptions {
+/** The rate is of requests that are proven. One that the API server need not be asked for counts a tenth. */
+export interface CallbackRouterOptions extends SignalReceiverOptions {
   readonly bodyLimitBytes: number;
   readonly bodyTimeoutMs?: number;
-  /** Of requests with a valid token. One that the API server need not be asked for counts a tenth. */
-  readonly ratePerApplicationPerSecond: number;
-  readonly rateBurst: number;
-  /** Of failed requests from one address; a valid token always goes through. */
+  /** Of failed requests from one address; what is proven always goes through. */
   readonly failuresPerSourcePerSecond?: number;
   readonly failureBurst?: number;
   /** Base URL that applications use instead of the Service; its path is accepted in front of ours, for an ingress that does not strip it. */
@@ -41,11 +49,11 @@ const FAILURES_PER_SOURCE_PER_SECOND = 10;
 const FAILURE_BURST = 100;
 
 /**
- * `PUT {prefix}/kubernetes/namespaces/{namespace}/applications/{name}/{hook}`, body `{"token": "…"}` whatever its Content-Type; a goodbye may
- * also have `"pod"` and `"conversation"`.
+ * `PUT {prefix}/kubernetes/namespaces/{namespace}/applications/{name}/{hook}`, body `{"token": "…"}` whatever its Content-Type, with the client certificate
+ * of the application; or `Authorization: Bearer`, then the body may be empty. A goodbye may also have `"pod"` and `"conversation"`.
  *
- * 200: the API server has the signal; the same body on each repeat. 401 for everything unproven, in the same time and words. 409: the hook is
- * not enabled, or the goodbye makes no sense now. 429, 503 with Retry-After: nothing stored, or not known; a repeat is safe. 400, 404, 405, 408, 413, 415: the request is wrong.
+ * 200: the API server has the signal; the same body on each repeat. 401 for everything unproven, in the same time and words. 403: proven to be somebody
+ * else. 409: the hook is not enabled, or the signal makes no sense now. 429, 503 with Retry-After: nothing stored, or not known; a repeat is safe. 400, 404, 405, 408, 413, 415: the request is wrong.
  * Errors are problem+json. One log line and one count for each answer; the lines of a flood of failures go to debug.
  */
 export function createCallbackRouter(
@@ -71,9 +79,11 @@ export function createCallbackRouter(
       request.params[2] as Hook,
     ];
     const target = { namespace, name, hook };
+    const bearer = bearerOf(request.headers.authorization);
     const read = await readSignalBody(request, hook, {
       limitBytes: bodyLimitBytes,
       timeoutMs: bodyTimeoutMs,
+      mayBeEmpty: bearer !== undefined,
     });
     if (read.kind === 'aborted') {
       logger.debug('caller left before its request was whole', { ...target });
@@ -84,41 +94,62 @@ export function createCallbackRouter(
       return;
     }
     const { token, pod, conversation } = read;
-    const sender = { pod, conversation, address: addressOf(request.socket.remoteAddress) };
-    const signal = { ...target, token, sender };
-    send(request, response, answerTo(signal, await receive(signal)), { ...target, startedAt });
+    const { remoteAddress } = request.socket;
+    const sender = { pod, conversation, address: addressOf(remoteAddress) };
+    const certificate = deps.shownCertificate(request);
+    const credentials = { token, bearer, certificate, source: sourceOf(remoteAddress) };
+    const signal = { ...target, credentials, sender };
+    const { outcome, evidence } = await receive(signal);
+    send(request, response, answerTo(signal, outcome), { ...target, evidence, startedAt });
   }
 
   interface Context {
     readonly namespace?: string;
     readonly name?: string;
     readonly hook?: Hook;
+    readonly evidence?: Evidence;
     readonly startedAt: number;
   }
 
   function send(request: Request, response: Response, decided: Answer, context: Context): void {
     const source = sourceOf(request.socket.remoteAddress);
     const { answer, flooding } = budgeted(decided, source);
-    const status = answer.kind === 'success' ? 200 : answer.problem.status;
+    const status = statusOf(answer);
     if (answer.kind === 'success') sendSuccess(response, answer.body);
     else if (answer.unread === true) sendProblemAndClose(request, response, answer.problem);
     else sendProblem(response, answer.problem);
 
     // After the answer: what is logged must not be told from how long it takes.
-    const { namespace, name, hook, startedAt } = context;
+    const { namespace, name, hook, evidence = {}, startedAt } = context;
     const { reason, uid, error } = answer;
     metrics.answered(hook ?? 'none', status, reason, (clock.monotonic() - startedAt) / 1000);
     const level = flooding ? 'debug' : status >= 500 ? 'warn' : 'info';
     const fields = { reason, status, namespace: cut(namespace), application: cut(name), uid, hook, source };
-    logger[level]('callback answered', { ...fields, ...(error === undefined ? {} : { error }) });
+    logger[level]('callback answered', {
+      ...fields,
+      ...told(evidence),
+      ...(error === undefined ? {} : { error }),
+    });
+    if (namespace === undefined || name === undefined || hook === undefined || decided.uid === undefined)
+      return;
+    deps.audit.answered({
+      status: statusOf(decided),
+      reason: decided.reason,
+      hook,
+      namespace,
+      name,
+      uid: decided.uid,
+      evidence,
+    });
   }
 
-  /** Charges failures to the address that they come from. Beyond its budget a 401 becomes a 429, and nothing of it is logged. */
+  /** Charges failures to the address that they come from. Beyond its budget a 401 or 403 becomes a 429, and nothing of it is logged. */
   function budgeted(answer: Answer, source: string): { answer: Answer; flooding: boolean } {
     if (answer.kind === 'success') return { answer, flooding: false };
     const wait = failures.take(source);
     if (wait === 0) return { answer, flooding: false };
-    return { answer: answer.problem.status === 401 ? tooManyFailures(wait) : answer, flooding: true };
+    const proves = answer.problem.status !== 401 && answer.problem.status !== 403;
+    return { answer: proves ? answer : tooManyFailures(wait), flooding: true };
   }
 
   const plain = (answer: Answer) => (request: Request, response: Response) =>
@@ -139,6 +170,20 @@ export function createCallbackRouter(
     plain(malformed ? MALFORMED_REQUEST : INTERNAL_ERROR)(request, response);
   });
   return app;
+}
+
+function statusOf(answer: Answer): number {
+  return answer.kind === 'success' ? 200 : answer.problem.status;
+}
+
+/** What the log says of who it was. */
+function told({ proof, pod, credentialId, certificateSha256 }: Evidence): LogFields {
+  return {
+    ...(proof === undefined ? {} : { proof }),
+    ...(pod === undefined ? {} : { pod: pod.name, podUid: pod.uid }),
+    ...(credentialId === undefined ? {} : { credentialId }),
+    ...(certificateSha256 === undefined ? {} : { certificate: shortHash(certificateSha256) }),
+  };
 }
 
 function sendSuccess(response: Response, body: string): void {

@@ -1,3 +1,4 @@
+import type { ProvenPod } from '../applications/index.ts';
 import type { KnownApplication } from './application-lookup.ts';
 import { findPod, type ListedConversation, type ListedPod } from './find-pod.ts';
 
@@ -7,11 +8,15 @@ export interface GoodbyeSender {
   readonly pod: string | undefined;
   /** Id, from the body. */
   readonly conversation: string | undefined;
-  /** Where the connection comes from. */
+  /** Where the connection comes from; of a pod that is proven, its own. */
   readonly address: string | undefined;
+  /** The pod that it is, by its identity; it counts before what the body names and where the connection comes from. */
+  readonly proven?: ProvenPod;
 }
 
 export type GoodbyeRefusal =
+  /** The body names another pod than the one that is proven. */
+  | 'pod-of-another-name'
   /** pod form: it cannot be told whose goodbye this is. */
   | 'pod-unknown'
   /** The conversation that is named has ended otherwise, or there is none of that id. */
@@ -54,6 +59,9 @@ type Known = Pick<KnownApplication, 'signals' | 'shutdown'>;
  * live state: the cache may not know yet of a conversation that the application has been asked in.
  */
 export function decideGoodbye(known: Known, sender: GoodbyeSender, nowMs: number): GoodbyeDecision {
+  const { pod: named, proven } = sender;
+  if (proven !== undefined && named !== undefined && named !== proven.name && named !== proven.uid)
+    return refused('pod-of-another-name');
   const listed = known.shutdown.conversations.map((conversation, index) => ({ ...conversation, index }));
   const open = listed.filter(({ outcome }) => outcome === undefined);
   const ended = listed.filter(({ outcome }) => outcome !== undefined);
@@ -86,7 +94,7 @@ function answerOpen(
   // While a service is asked, a goodbye is its own unless it names a pod.
   if (ofPods.length > 0 && (service === undefined || sender.pod !== undefined)) {
     const answer = answerOfPod(ofPods, ended, sender);
-    if (service === undefined || answer.kind !== 'refused') return answer;
+    if (service === undefined || answer?.kind !== 'refused') return answer;
   }
   if (service === undefined) return undefined;
   if (service.confirmedAt !== undefined) return alreadyOf(service);
@@ -97,7 +105,7 @@ function answerOfPod(
   ofPods: readonly ListedConversation[],
   ended: readonly ListedConversation[],
   sender: GoodbyeSender,
-): GoodbyeDecision {
+): GoodbyeDecision | undefined {
   const found = findPod(ofPods, sender);
   if (found.kind === 'found') return confirmOf(found.places);
   if (found.kind === 'ambiguous') return refused('pod-unknown');
@@ -106,6 +114,8 @@ function answerOfPod(
     const last = before.places.at(-1);
     if (last !== undefined && letsGo(last.conversation)) return alreadyOf(last.conversation, last);
   }
+  // A pod that nobody has asked, and that is surely none of those that were, speaks for itself.
+  if (sender.proven !== undefined) return undefined;
   if (sender.pod !== undefined) return refused('pod-unknown');
 
   const asked = ofPods.flatMap((conversation) =>

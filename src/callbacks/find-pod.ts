@@ -1,3 +1,4 @@
+import type { GoodbyeSender } from './decide-goodbye.ts';
 import type { KnownConversation, KnownPod } from './known-shutdown.ts';
 
 /** `index`: its place in `status.shutdown.conversations`. */
@@ -22,13 +23,15 @@ export type FoundPod =
   /** Several pods have the address, as pods in the network of their node do. */
   | { readonly kind: 'ambiguous' };
 
-/** Whose goodbye it is: the pod that the sender names, else the one whose address it has. */
+/** Whose goodbye it is: the pod that the sender is proven to be, else the one that it names, else the one whose address it has. */
 export function findPod(
   conversations: readonly ListedConversation[],
-  { pod: named, address }: { readonly pod: string | undefined; readonly address: string | undefined },
+  { pod: named, address, proven }: Omit<GoodbyeSender, 'conversation'>,
 ): FoundPod {
-  const isMeant = ({ uid, name, address: own }: KnownPod): boolean =>
-    named === undefined ? own !== undefined && own === address : uid === named || name === named;
+  const isMeant = ({ uid, name, address: own }: KnownPod): boolean => {
+    if (proven !== undefined) return uid === proven.uid;
+    return named === undefined ? own !== undefined && own === address : uid === named || name === named;
+  };
   const places = conversations.flatMap((conversation) =>
     conversation.pods.flatMap((pod, index) =>
       isMeant(pod) ? [{ conversation, pod: { ...pod, index } }] : [],

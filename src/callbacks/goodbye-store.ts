@@ -2,39 +2,36 @@ import { APPLICATIONS, type Application } from '../applications/index.ts';
 import type { KubeClient } from '../kube/index.ts';
 import type { KnownApplication } from './application-lookup.ts';
 import { buildGoodbyePatch, type GoodbyeWrites, type Parents } from './build-goodbye-patch.ts';
-import type { GoodbyeSender } from './decide-goodbye.ts';
-import { planGoodbyes, type RefusedGoodbye, type StoredGoodbye } from './plan-goodbyes.ts';
+import {
+  planGoodbyes,
+  type GoodbyeToStore,
+  type RefusedGoodbye,
+  type StoredGoodbye,
+} from './plan-goodbyes.ts';
 import { projectApplication } from './project-application.ts';
 import { isRefusedPatch, whyNotStored, type SignalStoreOptions, type StoreResult } from './signal-store.ts';
+import { createWriteTogether, type Waiting } from './write-together.ts';
 
-/** A goodbye whose sender has proven itself against this state's UID and token hash. */
-export interface ProvenGoodbye {
+/** A goodbye whose sender has proven itself, on grounds that hold in this state. */
+export interface ProvenGoodbye extends GoodbyeToStore {
   readonly namespace: string;
   readonly name: string;
   /** As the cache has it. */
-  readonly application: ProvenApplication;
-  readonly sender: GoodbyeSender;
-  readonly receivedAt: string;
+  readonly application: KnownApplication;
 }
 
-/** A token is valid for it. */
-export type ProvenApplication = KnownApplication & { readonly tokenSha256: string };
-
 export type GoodbyeResult =
-  StoredGoodbye | RefusedGoodbye | Exclude<StoreResult, { readonly kind: 'stored' }>;
+  StoredGoodbye | RefusedGoodbye | Extract<StoreResult, { readonly kind: 'void' | 'unavailable' }>;
 
 export interface GoodbyeStore {
   /** Resolves once the API server has answered. Never rejects. On repeat: `already`, with the first time. */
   store(goodbye: ProvenGoodbye): Promise<GoodbyeResult>;
 }
 
-interface Waiting {
-  readonly goodbye: ProvenGoodbye;
-  readonly settle: (result: GoodbyeResult) => void;
-}
+type WaitingGoodbye = Waiting<ProvenGoodbye, GoodbyeResult>;
 
 interface State {
-  readonly known: ProvenApplication;
+  readonly known: KnownApplication;
   readonly parents: Parents;
   readonly live: boolean;
 }
@@ -42,7 +39,7 @@ interface State {
 const TIMEOUT_MS = 5_000;
 /** Plans made for the same goodbyes: from the cache, from a live state, and again when others write at the same time. */
 const MAX_PLANS = 5;
-/** The API server takes 10,000 operations in a patch; a goodbye makes at most five. */
+/** The API server takes 10,000 operations in a patch; a goodbye makes at most ten. */
 const MAX_TOGETHER = 500;
 
 /**
@@ -55,8 +52,6 @@ export function createGoodbyeStore(
   client: Pick<KubeClient, 'get' | 'patch'>,
   { timeoutMs = TIMEOUT_MS }: SignalStoreOptions = {},
 ): GoodbyeStore {
-  const queues = new Map<string, Waiting[]>();
-
   const refOf = ({ namespace, name }: ProvenGoodbye) => ({ resource: APPLICATIONS, namespace, name });
 
   async function readLive(goodbye: ProvenGoodbye): Promise<State | undefined> {
@@ -80,23 +75,25 @@ export function createGoodbyeStore(
     }
   }
 
-  /** All of one Application and one token. Settles each of them, or throws. */
-  async function storeTogether(together: readonly [Waiting, ...Waiting[]]): Promise<void> {
-    const [{ goodbye }] = together;
-    let waiting: readonly Waiting[] = together;
-    let state: State | undefined = cachedState(together.at(-1)?.goodbye ?? goodbye);
+  /** All of one Application. Settles each of them, or throws. */
+  async function write(together: readonly [WaitingGoodbye, ...WaitingGoodbye[]]): Promise<void> {
+    const [{ item: goodbye }] = together;
+    let waiting: readonly WaitingGoodbye[] = together;
+    let state: State | undefined = cachedState((together.at(-1) ?? together[0]).item);
     for (let plans = 1; plans <= MAX_PLANS; plans++) {
       const { planned, writes } = planGoodbyes(
         state.known,
-        waiting.map((one) => one.goodbye),
+        waiting.map(({ item }) => item),
       );
       const stored: Application | undefined = writes && (await patch(goodbye, writes, state.parents));
       const { live } = state;
       waiting = waiting.filter((one, i) => {
         const plan = planned[i];
-        const holds = (plan?.by === 'patch' && stored !== undefined) || (plan?.by === 'state' && live);
-        if (holds) one.settle(plan.result);
-        return !holds;
+        if (plan?.by === 'void' && live) one.settle({ kind: 'void' });
+        else if ((plan?.by === 'patch' && stored !== undefined) || (plan?.by === 'state' && live))
+          one.settle(plan.result);
+        else return true;
+        return false;
       });
       if (waiting.length === 0) return;
       state = stored === undefined ? await readLive(goodbye) : liveState(stored, goodbye.application);
@@ -109,33 +106,12 @@ export function createGoodbyeStore(
       one.settle({ kind: 'unavailable', error: 'other writers kept winning', retryAfterSeconds: undefined });
   }
 
-  async function drain(key: string, queue: Waiting[]): Promise<void> {
-    for (;;) {
-      const [first, ...others] = queue.splice(0, MAX_TOGETHER);
-      if (first === undefined) break;
-      try {
-        await storeTogether([first, ...others]);
-      } catch (error) {
-        // Those that are settled already keep their answer.
-        for (const one of [first, ...others]) one.settle(whyNotStored(error));
-      }
-    }
-    queues.delete(key);
-  }
-
-  return {
-    store: (goodbye) =>
-      new Promise((settle) => {
-        const { uid, tokenSha256 } = goodbye.application;
-        const key = `${uid}/${tokenSha256}`;
-        const queue = queues.get(key);
-        queue?.push({ goodbye, settle });
-        if (queue !== undefined) return;
-        const started = [{ goodbye, settle }];
-        queues.set(key, started);
-        void drain(key, started);
-      }),
-  };
+  const together = createWriteTogether<ProvenGoodbye, GoodbyeResult>({
+    write,
+    failed: whyNotStored,
+    max: MAX_TOGETHER,
+  });
+  return { store: (goodbye) => together(goodbye.application.uid, goodbye) };
 }
 
 function cachedState({ application }: ProvenGoodbye): State {
@@ -143,11 +119,11 @@ function cachedState({ application }: ProvenGoodbye): State {
   return { known: application, parents: { signals: true, shutdownFrom }, live: false };
 }
 
-/** Undefined: it is another application of that name, or has another token by now. */
-function liveState(live: Application, { uid, tokenSha256 }: ProvenApplication): State | undefined {
+/** Undefined: it is another application of that name. */
+function liveState(live: Application, { uid }: KnownApplication): State | undefined {
   const known = projectApplication(live);
-  if (known?.uid !== uid || known.tokenSha256 !== tokenSha256) return undefined;
+  if (known?.uid !== uid) return undefined;
   const signals = live.status?.signals;
   const parents = { signals: signals !== undefined, shutdownFrom: signals?.shutdownFrom !== undefined };
-  return { known: { ...known, tokenSha256 }, parents, live: true };
+  return { known, parents, live: true };
 }

@@ -1,10 +1,10 @@
-import type { Hook } from '../contract/index.ts';
 import type { KnownApplication, StoredSignal } from './application-lookup.ts';
 
 /** Bridges the time from a signal's storing until the watch brings it, so that repeats in between cost no request. */
 export interface JustStored {
-  remember(application: KnownApplication, hook: Hook, signal: StoredSignal): void;
-  recall(application: KnownApplication, hook: Hook): StoredSignal | undefined;
+  /** `pod`: the UID of the pod whose own signal it is, where pods are counted. */
+  remember(application: KnownApplication, pod: string | undefined, signal: StoredSignal): void;
+  recall(application: KnownApplication, pod: string | undefined): StoredSignal | undefined;
 }
 
 /** Longer than any watch lags, far shorter than it takes to run the application anew under the same token. */
@@ -15,13 +15,15 @@ const KEEP_MS = 5_000;
  * outlives what the cache knows, and nothing has to be cleared away.
  */
 export function createJustStored(monotonic: () => number): JustStored {
-  const stored = new WeakMap<KnownApplication, Partial<Record<Hook, StoredSignal & { atMs: number }>>>();
+  const stored = new WeakMap<KnownApplication, Map<string, StoredSignal & { readonly atMs: number }>>();
   return {
-    remember(application, hook, { receivedAt }) {
-      stored.set(application, { ...stored.get(application), [hook]: { receivedAt, atMs: monotonic() } });
+    remember(application, pod, { receivedAt }) {
+      const ofApplication = stored.get(application) ?? new Map<string, StoredSignal & { atMs: number }>();
+      ofApplication.set(pod ?? '', { receivedAt, atMs: monotonic() });
+      stored.set(application, ofApplication);
     },
-    recall(application, hook) {
-      const signal = stored.get(application)?.[hook];
+    recall(application, pod) {
+      const signal = stored.get(application)?.get(pod ?? '');
       return signal !== undefined && monotonic() - signal.atMs < KEEP_MS ? signal : undefined;
     },
   };

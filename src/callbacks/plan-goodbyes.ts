@@ -1,3 +1,4 @@
+import type { Confirmation } from '../applications/index.ts';
 import type { KnownApplication } from './application-lookup.ts';
 import type { GoodbyeWrites } from './build-goodbye-patch.ts';
 import {
@@ -8,6 +9,7 @@ import {
   type GoodbyeRefusal,
   type GoodbyeSender,
 } from './decide-goodbye.ts';
+import { groundsTests, type Grounds, type TestOperation } from './grounds.ts';
 
 export interface StoredGoodbye {
   readonly kind: 'stored';
@@ -30,6 +32,8 @@ export type PlannedGoodbye =
   | { readonly by: 'patch'; readonly result: StoredGoodbye }
   /** True if the state is live. */
   | { readonly by: 'state'; readonly result: StoredGoodbye | RefusedGoodbye }
+  /** What proves its sender does not hold in this state. */
+  | { readonly by: 'void' }
   /** There was no room for it in this patch. */
   | { readonly by: 'next-patch' };
 
@@ -40,36 +44,34 @@ export interface GoodbyePlan {
   readonly writes: GoodbyeWrites | undefined;
 }
 
-interface Goodbye {
+export interface GoodbyeToStore {
+  readonly grounds: Grounds;
   readonly sender: GoodbyeSender;
-  readonly receivedAt: string;
+  readonly value: Confirmation;
 }
 
 /** What goodbyes of one application come to in this state of it, and the one patch that they make. Pure. */
-export function planGoodbyes(
-  known: KnownApplication & { readonly tokenSha256: string },
-  goodbyes: readonly Goodbye[],
-): GoodbyePlan {
+export function planGoodbyes(known: KnownApplication, goodbyes: readonly GoodbyeToStore[]): GoodbyePlan {
+  const tests = new Map<string, TestOperation>();
   const confirmations = new Map<
     string,
-    ConfirmationPlace & { readonly receivedAt: string; readonly guessed: boolean }
+    ConfirmationPlace & { readonly value: Confirmation; readonly guessed: boolean }
   >();
   const volunteers = new Map<string, GoodbyeWrites['volunteers'][number]>();
   const room = MAX_VOLUNTEERED - (known.shutdown.volunteered?.size ?? 0);
 
   function confirm(
     { places, guessed }: Extract<GoodbyeDecision, { kind: 'confirm' }>,
-    receivedAt: string,
+    value: Confirmation,
   ): PlannedGoodbye {
     const [first] = places;
     if (first === undefined) return { by: 'next-patch' };
     const earlier = confirmations.get(keyOf(first));
     for (const place of places)
-      if (!confirmations.has(keyOf(place)))
-        confirmations.set(keyOf(place), { ...place, receivedAt, guessed });
+      if (!confirmations.has(keyOf(place))) confirmations.set(keyOf(place), { ...place, value, guessed });
     const result: StoredGoodbye = {
       kind: 'stored',
-      receivedAt: earlier?.receivedAt ?? receivedAt,
+      receivedAt: (earlier?.value ?? value).receivedAt,
       already: earlier !== undefined,
       conversation: first.conversation.id,
       ...(first.pod === undefined ? {} : { pod: first.pod.name }),
@@ -77,25 +79,30 @@ export function planGoodbyes(
     return { by: 'patch', result };
   }
 
-  function volunteer(address: string | undefined, receivedAt: string): PlannedGoodbye {
+  function volunteer(address: string | undefined, value: Confirmation): PlannedGoodbye {
     const earlier = volunteers.get(address ?? '');
     if (earlier === undefined && volunteers.size >= room) return { by: 'next-patch' };
-    volunteers.set(address ?? '', earlier ?? { address, receivedAt });
+    volunteers.set(address ?? '', earlier ?? { address, value });
     const result: StoredGoodbye = {
       kind: 'stored',
-      receivedAt: earlier?.receivedAt ?? receivedAt,
+      receivedAt: (earlier?.value ?? value).receivedAt,
       already: earlier !== undefined,
     };
     return { by: 'patch', result };
   }
 
-  const planned = goodbyes.map(({ sender, receivedAt }): PlannedGoodbye => {
-    const decision = decideGoodbye(known, sender, Date.parse(receivedAt));
+  const planned = goodbyes.map(({ grounds, sender, value }): PlannedGoodbye => {
+    const nowMs = Date.parse(value.receivedAt);
+    const holding = groundsTests(grounds, known, nowMs);
+    if (holding === undefined) return { by: 'void' };
+    const decision = decideGoodbye(known, sender, nowMs);
+    if (decision.kind === 'confirm' || decision.kind === 'volunteer')
+      for (const test of holding) tests.set(test.path, test);
     switch (decision.kind) {
       case 'confirm':
-        return confirm(decision, receivedAt);
+        return confirm(decision, value);
       case 'volunteer':
-        return volunteer(decision.address, receivedAt);
+        return volunteer(decision.address, value);
       case 'already':
         return { by: 'state', result: { ...decision, kind: 'stored', already: true } };
       case 'refused':
@@ -106,7 +113,7 @@ export function planGoodbyes(
   const sequenceMatters = volunteers.size > 0 || [...confirmations.values()].some(({ guessed }) => guessed);
   const writes: GoodbyeWrites = {
     uid: known.uid,
-    tokenSha256: known.tokenSha256,
+    grounds: [...tests.values()],
     confirmations: [...confirmations.values()],
     volunteers: [...volunteers.values()],
     sequence: sequenceMatters ? { is: known.shutdown.sequence } : undefined,

@@ -1,9 +1,8 @@
 import { HOOKS, type Hook } from '../contract/index.ts';
 import type { KnownApplication, StoredSignals } from './application-lookup.ts';
-import { field, textField } from './field.ts';
+import { field, textField, timesOf } from './field.ts';
+import { projectProofs } from './project-proofs.ts';
 import { projectShutdown } from './project-shutdown.ts';
-
-const SHA256_HEX = /^[0-9a-f]{64}$/;
 
 /** Shared by all Applications: of ten thousand each has one of four hook lists, and most have no signal. */
 const HOOK_LISTS: readonly (readonly Hook[])[] = [[], ['complete'], ['shutdown'], HOOKS];
@@ -18,12 +17,14 @@ export function projectApplication(object: object): KnownApplication | undefined
   if (uid === undefined) return undefined;
   const spec = field(object, 'spec');
   const status = field(object, 'status');
-  const tokenSha256 = textField(status, 'tokenSha256');
+  const signals = field(status, 'signals');
   return {
     uid,
-    tokenSha256: tokenSha256 !== undefined && SHA256_HEX.test(tokenSha256) ? tokenSha256 : undefined,
+    ...projectProofs(spec, status),
     hooks: hooksOf(field(spec, 'hooks')),
-    signals: signalsOf(field(status, 'signals')),
+    signals: signalsOf(signals),
+    countsPods: (textField(spec, 'completeWhen') ?? 'any') !== 'any',
+    completeFrom: timesOf(field(signals, 'completeFrom')),
     shutdown: projectShutdown(spec, status),
   };
 }

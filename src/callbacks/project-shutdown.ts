@@ -1,5 +1,5 @@
 import { parseShutdownService } from '../contract/index.ts';
-import { field, textField } from './field.ts';
+import { field, textField, timesOf } from './field.ts';
 import type { KnownConversation, KnownPod, KnownShutdown } from './known-shutdown.ts';
 
 const nothing = (form: KnownShutdown['form'], sequence: number | undefined): KnownShutdown => ({
@@ -28,7 +28,7 @@ export function projectShutdown(spec: unknown, status: unknown): KnownShutdown {
     form,
     sequence: typeof sequence === 'number' ? sequence : undefined,
     conversations,
-    volunteered: volunteeredOf(field(field(status, 'signals'), 'shutdownFrom')),
+    volunteered: timesOf(field(field(status, 'signals'), 'shutdownFrom')),
   };
   return NOTHING.find((shared) => isSame(shared, known)) ?? known;
 }
@@ -71,11 +71,4 @@ function podOf(value: unknown): KnownPod {
 
 function confirmedAtOf(value: unknown): string | undefined {
   return textField(field(value, 'confirmation'), 'receivedAt');
-}
-
-function volunteeredOf(value: unknown): ReadonlyMap<string, string> | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  return new Map(
-    Object.keys(value).map((address) => [address, textField(field(value, address), 'receivedAt') ?? '']),
-  );
 }

@@ -17,6 +17,11 @@ export type SignalBodyReading =
   | { readonly kind: 'refused'; readonly answer: Answer }
   | { readonly kind: 'aborted' };
 
+export interface ReadSignalBodyOptions extends ReadBodyOptions {
+  /** What proves the sender is in the header: there need be no body. */
+  readonly mayBeEmpty: boolean;
+}
+
 /**
  * Reads `{"token": "…"}`, of a goodbye also `pod` and `conversation`; what else is in it is ignored. The Content-Type does not matter: curl -d
  * sends that of a form, others none.
@@ -24,7 +29,7 @@ export type SignalBodyReading =
 export async function readSignalBody(
   request: IncomingMessage,
   hook: Hook,
-  options: ReadBodyOptions,
+  options: ReadSignalBodyOptions,
 ): Promise<SignalBodyReading> {
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
@@ -39,6 +44,7 @@ export async function readSignalBody(
     case 'timedOut':
       return { kind: 'refused', answer: BODY_TIMEOUT };
     case 'body': {
+      if (options.mayBeEmpty && result.body.length === 0) return parseBody({}, hook);
       const json = parseJson(result.body);
       return json.kind === 'json'
         ? parseBody(json.value, hook)

@@ -1,16 +1,20 @@
+import type { Hook } from '../contract/index.ts';
 import type { Clock } from '../kube/index.ts';
 import type { ApplicationLookup, KnownApplication } from './application-lookup.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
 import { decideGoodbye } from './decide-goodbye.ts';
-import type { GoodbyeResult, GoodbyeStore, ProvenApplication } from './goodbye-store.ts';
+import type { GoodbyeResult, GoodbyeStore } from './goodbye-store.ts';
+import { groundsKey } from './grounds.ts';
+import type { ClientCertificateMode } from './judge-certificate.ts';
 import { createJustStored } from './just-stored.ts';
-import type { SignalOutcome, SignalRequest, UnprovenReason } from './signal-outcome.ts';
+import { storedSignal } from './plan-signals.ts';
+import { createSenderProof, type ProvenSender, type SenderProofDeps } from './prove-sender.ts';
+import type { ReceivedSignal, SignalOutcome, SignalRequest } from './signal-outcome.ts';
 import type { SignalStore, StoreResult } from './signal-store.ts';
 import { createSingleFlight } from './single-flight.ts';
 import { createTokenBuckets } from './token-buckets.ts';
-import { createTokenProof } from './token-proof.ts';
 
-export interface SignalReceiverDeps {
+export interface SignalReceiverDeps extends SenderProofDeps {
   readonly applications: ApplicationLookup;
   /** Of complete signals. */
   readonly store: SignalStore;
@@ -20,30 +24,31 @@ export interface SignalReceiverDeps {
 }
 
 export interface SignalReceiverOptions {
+  readonly clientCertificate: ClientCertificateMode;
   readonly ratePerApplicationPerSecond: number;
   readonly rateBurst: number;
 }
 
-export type SignalReceiver = (request: SignalRequest) => Promise<SignalOutcome>;
+export type SignalReceiver = (request: SignalRequest) => Promise<ReceivedSignal>;
 
 /** A sender that waits this long meets a watch that is open again, or an API server that has just restarted. */
 const RETRY_AFTER_SECONDS = 2;
 /**
- * What an answer costs that needs no request of its own to the API server. All replicas of a large application may say at once that they
- * are done, and each of them must hear 200: with the default burst of 60 that is 590 of them.
+ * What an answer costs that needs no request of its own to the API server, or shares one with others. All replicas of a large application may say at once
+ * that they are done, and each of them must hear 200: with the default burst of 60 that is 590 of them.
  */
 const CHEAP = 0.1;
 
 /**
  * Decides on a signal, and has it stored. Who has not proven itself always takes the same way through here, whatever was missing; only
- * who has proven itself learns more, is rate-limited by application, and reaches the API server.
+ * who has proven itself learns more, is rate-limited by application, and has something stored.
  */
 export function createSignalReceiver(
   deps: SignalReceiverDeps,
   options: SignalReceiverOptions,
 ): SignalReceiver {
   const { applications, store, goodbyes, metrics, clock } = deps;
-  const isProof = createTokenProof();
+  const prove = createSenderProof(deps, options.clientCertificate);
   const flights = createSingleFlight<StoreResult>();
   const justStored = createJustStored(() => clock.monotonic());
   const buckets = createTokenBuckets(
@@ -55,87 +60,101 @@ export function createSignalReceiver(
     const startedAt = clock.monotonic();
     const result = await work();
     const outcome = result.kind === 'stored' && result.already ? 'already-stored' : result.kind;
-    metrics.stored(outcome, (clock.monotonic() - startedAt) / 1000);
+    metrics.stored(outcome === 'full' ? 'refused' : outcome, (clock.monotonic() - startedAt) / 1000);
     return result;
   }
 
-  const timeNow = () => new Date(clock.now()).toISOString();
+  const valueOf = ({ provenBy, pod }: ProvenSender) => ({
+    receivedAt: new Date(clock.now()).toISOString(),
+    provenBy,
+    ...(pod === undefined ? {} : { pod }),
+  });
 
-  function storeOnce(request: SignalRequest, uid: string, tokenSha256: string): Promise<StoreResult> {
-    const { namespace, name, hook } = request;
-    const receivedAt = timeNow();
-    return measured(() => store.store({ namespace, name, uid, tokenSha256, hook, receivedAt }));
+  async function receiveComplete(request: SignalRequest, proven: ProvenSender): Promise<SignalOutcome> {
+    const { application, pod } = proven;
+    const { uid, countsPods } = application;
+    const { podUid, stored, flightKey } = placeOf(proven);
+    const flight = stored === undefined ? flights.underWay(flightKey) : undefined;
+    const isAlone = stored === undefined && flight === undefined && podUid === undefined;
+    const turnedAway = turnAway(application, request.hook, isAlone ? 1 : CHEAP);
+    if (turnedAway !== undefined) return turnedAway;
+    if (countsPods && pod === undefined)
+      return { kind: 'refused', reason: 'complete-when-needs-pod-identity', uid };
+
+    const result: StoreResult =
+      stored === undefined
+        ? await (flight ?? flights.run(flightKey, () => storeOnce(request, proven, podUid)))
+        : { ...stored, kind: 'stored', already: true };
+    const outcome = outcomeOf(result, uid, flight !== undefined);
+    if (outcome.kind !== 'accepted') return outcome;
+    if (stored === undefined) justStored.remember(application, podUid, outcome);
+    return podUid === undefined || pod === undefined ? outcome : { ...outcome, pod: pod.name };
   }
 
-  async function receiveComplete(
-    request: SignalRequest,
-    application: ProvenApplication,
-  ): Promise<SignalOutcome> {
-    const { hook } = request;
-    const { uid, hooks, tokenSha256 } = application;
-    const signal = application.signals[hook] ?? justStored.recall(application, hook);
-    // The hash too: after a new token the old one's flight must not answer for it.
-    const flightKey = `${uid}/${hook}/${tokenSha256}`;
-    const flight = signal === undefined ? flights.underWay(flightKey) : undefined;
-    const enabled = hooks.includes(hook);
-    const cost = enabled && signal === undefined && flight === undefined ? 1 : CHEAP;
-    const limited = limit(uid, cost);
-    if (limited !== undefined) return limited;
-    if (!enabled) return { kind: 'conflict', reason: 'hook-not-enabled', uid, enabled: hooks };
-    if (signal !== undefined)
-      return { kind: 'accepted', reason: 'already-stored', uid, receivedAt: signal.receivedAt };
+  /** Where the signal goes: the application's one, or where pods are counted, the pod's own; and what is there. */
+  function placeOf({ application, grounds, pod }: ProvenSender) {
+    const podUid = application.countsPods ? pod?.uid : undefined;
+    const stored = storedSignal(application, podUid) ?? justStored.recall(application, podUid);
+    // The grounds too: after a new token the old one's flight must not answer for it.
+    return { podUid, stored, flightKey: `${application.uid}/${groundsKey(grounds)}/${podUid ?? ''}` };
+  }
 
-    const result = await (flight ?? flights.run(flightKey, () => storeOnce(request, uid, tokenSha256)));
-    if (result.kind === 'stored') justStored.remember(application, hook, result);
-    return outcomeOf(result, uid, flight !== undefined);
+  function storeOnce(
+    { namespace, name }: SignalRequest,
+    proven: ProvenSender,
+    countedPodUid: string | undefined,
+  ): Promise<StoreResult> {
+    const { application, grounds } = proven;
+    const signal = { namespace, name, application, grounds, value: valueOf(proven), countedPodUid };
+    return measured(() => store.store(signal));
   }
 
   async function receiveGoodbye(
-    { namespace, name, hook, sender }: SignalRequest,
-    application: ProvenApplication,
+    { namespace, name, hook, sender: said }: SignalRequest,
+    proven: ProvenSender,
   ): Promise<SignalOutcome> {
+    const { application, grounds, pod } = proven;
     const { uid, hooks } = application;
-    const enabled = hooks.includes(hook);
+    const sender =
+      pod === undefined ? said : { ...said, proven: pod, address: proven.address ?? said.address };
     // Who is asked may answer: there are no more of these than the conversation has pods.
-    const asked = enabled && decideGoodbye(application, sender, clock.now()).kind === 'confirm';
-    const limited = asked ? undefined : limit(uid, CHEAP);
-    if (limited !== undefined) return limited;
-    if (!enabled) return { kind: 'conflict', reason: 'hook-not-enabled', uid, enabled: hooks };
-    const goodbye = { namespace, name, application, sender, receivedAt: timeNow() };
+    const asked = hooks.includes(hook) && decideGoodbye(application, sender, clock.now()).kind === 'confirm';
+    const turnedAway = asked ? undefined : turnAway(application, hook, CHEAP);
+    if (turnedAway !== undefined) return turnedAway;
+    const goodbye = { namespace, name, application, grounds, sender, value: valueOf(proven) };
     return outcomeOf(await measured(() => goodbyes.store(goodbye)), uid, false);
   }
 
-  function limit(uid: string, cost: number): SignalOutcome | undefined {
-    const retryAfterSeconds = buckets.take(uid, cost);
-    return retryAfterSeconds > 0
-      ? { kind: 'limited', reason: 'too-many-requests', uid, retryAfterSeconds }
-      : undefined;
+  /** Too many, or the hook is off. A request for a hook that is off costs little: nothing comes of it. */
+  function turnAway({ uid, hooks }: KnownApplication, hook: Hook, cost: number): SignalOutcome | undefined {
+    const enabled = hooks.includes(hook);
+    const retryAfterSeconds = buckets.take(uid, enabled ? cost : CHEAP);
+    if (retryAfterSeconds > 0)
+      return { kind: 'limited', reason: 'too-many-requests', uid, retryAfterSeconds };
+    return enabled ? undefined : { kind: 'conflict', reason: 'hook-not-enabled', uid, enabled: hooks };
   }
 
-  return (request) => {
-    const application = applications.get(request.namespace, request.name);
-    const tokenSha256 = application?.tokenSha256;
-    const proven = isProof(request.token, tokenSha256);
-    if (proven && application !== undefined && isProvable(application))
-      return request.hook === 'shutdown'
-        ? receiveGoodbye(request, application)
-        : receiveComplete(request, application);
-
+  return async (request) => {
+    const verdict = await prove(request, request.credentials);
+    const { evidence } = verdict;
+    if (verdict.kind === 'proven') {
+      const receive = request.hook === 'shutdown' ? receiveGoodbye : receiveComplete;
+      return { outcome: await receive(request, verdict), evidence };
+    }
+    const uid = applications.get(request.namespace, request.name)?.uid;
+    const known = uid === undefined ? {} : { uid };
+    if (verdict.kind === 'unavailable') return { outcome: { ...verdict, ...known }, evidence };
     // What the cache does not show may be there all the same: a 401 would make the sender give up.
     if (!applications.connected()) {
       const reason = applications.ready() ? 'disconnected' : 'not-synced';
-      return Promise.resolve({ kind: 'unavailable', reason, retryAfterSeconds: RETRY_AFTER_SECONDS });
+      const outcome = { kind: 'unavailable', reason, retryAfterSeconds: RETRY_AFTER_SECONDS } as const;
+      return { outcome, evidence };
     }
-    return Promise.resolve({
-      kind: 'unproven',
-      reason: whyUnproven(request.token, application),
-      ...(application === undefined ? {} : { uid: application.uid }),
-    });
+    if (uid === undefined) return { outcome: { kind: 'unproven', reason: 'application-unknown' }, evidence };
+    return verdict.kind === 'forbidden'
+      ? { outcome: { kind: 'forbidden', reason: verdict.reason, uid }, evidence }
+      : { outcome: { kind: 'unproven', reason: verdict.reason, uid }, evidence };
   };
-}
-
-function isProvable(application: KnownApplication): application is ProvenApplication {
-  return application.tokenSha256 !== undefined;
 }
 
 function outcomeOf(result: StoreResult | GoodbyeResult, uid: string, shared: boolean): SignalOutcome {
@@ -146,7 +165,11 @@ function outcomeOf(result: StoreResult | GoodbyeResult, uid: string, shared: boo
       return { ...stored, kind: 'accepted', reason, uid };
     }
     case 'refused':
-      return { ...result, uid };
+      return result.reason === 'pod-of-another-name'
+        ? { kind: 'forbidden', reason: result.reason, uid }
+        : { kind: 'refused', reason: result.reason, uid };
+    case 'full':
+      return { kind: 'refused', reason: 'too-many-pods', uid };
     case 'void':
       return { kind: 'unproven', reason: 'token-void', uid };
     case 'unavailable':
@@ -158,10 +181,4 @@ function outcomeOf(result: StoreResult | GoodbyeResult, uid: string, shared: boo
         error: result.error,
       };
   }
-}
-
-function whyUnproven(token: string | undefined, application: KnownApplication | undefined): UnprovenReason {
-  if (application === undefined) return 'application-unknown';
-  if (application.tokenSha256 === undefined) return 'token-void';
-  return token === undefined ? 'token-missing' : 'token-wrong';
 }

@@ -52,6 +52,8 @@ export function callbackMetrics(metrics: Metrics): CallbackMetrics {
       metrics.observe('krake_hooks_callback_seconds', { hook, code: String(status) }, seconds);
     },
     stored: (outcome, seconds) => metrics.observe('krake_hooks_callback_store_seconds', { outcome }, seconds),
+    reviewed: (outcome, seconds) =>
+      metrics.observe('krake_hooks_callback_token_reviews_seconds', { outcome }, seconds),
   };
 }
 

@@ -76,6 +76,12 @@ export const METRICS = {
     labels: ['outcome'],
     buckets: SECONDS,
   },
+  krake_hooks_callback_token_reviews_seconds: {
+    type: 'histogram',
+    help: 'Pod identities that the API server was asked about (TokenReview), by outcome; limited and breaker-open: it was not asked.',
+    labels: ['outcome'],
+    buckets: SECONDS,
+  },
   krake_hooks_outbound_calls_total: {
     type: 'counter',
     help: 'Calls to shutdown services and webhooks, by the class of the answer or why there was none.',

@@ -32,10 +32,10 @@ describe('a proven signal', () => {
       {
         namespace: 'shop',
         name: 'web',
-        uid: 'uid-web',
-        tokenSha256: sha256(TOKEN),
-        hook: 'complete',
-        receivedAt: '2030-01-01T00:00:00.000Z',
+        application: setting.applications.get('shop/web'),
+        grounds: { by: 'token', tokenSha256: sha256(TOKEN) },
+        value: { receivedAt: '2030-01-01T00:00:00.000Z', provenBy: 'token' },
+        countedPodUid: undefined,
       },
     ]);
   });
@@ -54,9 +54,9 @@ describe('a proven signal', () => {
 
   it('is answered only after the store has answered', async () => {
     let finish: (() => void) | undefined;
-    setting.answerStore = ({ receivedAt }) =>
+    setting.answerStore = ({ value }) =>
       new Promise((resolve) => {
-        finish = () => resolve({ kind: 'stored', receivedAt, already: false });
+        finish = () => resolve({ kind: 'stored', receivedAt: value.receivedAt, already: false });
       });
     let answered = false;
     const put = setting.put(complete, { token: TOKEN }).then((response) => {

@@ -23,9 +23,10 @@ describe('a goodbye', () => {
       {
         namespace: 'shop',
         name: 'web',
-        application: { uid: 'uid-web', tokenSha256: sha256(TOKEN) },
+        application: { uid: 'uid-web' },
+        grounds: { by: 'token', tokenSha256: sha256(TOKEN) },
         sender: { pod: 'web-0', conversation: 'web-1', address: '127.0.0.1' },
-        receivedAt: '2030-01-01T00:00:00.000Z',
+        value: { receivedAt: '2030-01-01T00:00:00.000Z', provenBy: 'token' },
       },
     ]);
     expect(setting.stored).toEqual([]);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { createGoodbyeStore, type ProvenApplication } from '../../../src/callbacks/goodbye-store.ts';
+import type { KnownApplication } from '../../../src/callbacks/index.ts';
+import { createGoodbyeStore } from '../../../src/callbacks/goodbye-store.ts';
 import { projectApplication } from '../../../src/callbacks/project-application.ts';
 import { KubeApiError, type KubeClient, type KubeObject } from '../../../src/kube/index.ts';
 
@@ -43,9 +44,10 @@ function scripted(patches: readonly unknown[], live?: object) {
       store.store({
         namespace: 'shop',
         name: 'web',
-        application: projectApplication(cached) as ProvenApplication,
+        application: projectApplication(cached) as KnownApplication,
+        grounds: { by: 'token', tokenSha256 },
         sender: { pod, conversation: undefined, address },
-        receivedAt: at(second),
+        value: { receivedAt: at(second), provenBy: 'token' },
       }),
   };
 }
@@ -92,7 +94,8 @@ describe('createGoodbyeStore', () => {
     const { say, sent } = scripted([two]);
     await say(applicationWith([], { outcome: 'confirmed', endedAt: at(0) }), undefined);
     expect(sent[0]).toContainEqual({ op: 'test', path: '/status/shutdown/sequence', value: 1 });
-    await say({ ...two, status: { tokenSha256 } }, undefined);
+    const cached = { ...two, status: { tokenSha256 } };
+    await say(cached, undefined);
     expect(sent[1]).toContainEqual({ op: 'test', path: '/status/shutdown', value: null });
   });
 

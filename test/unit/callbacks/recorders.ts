@@ -27,12 +27,16 @@ export function createRecordingLogger(): Logger & { readonly lines: Line[] } {
 export function createRecordingMetrics(): CallbackMetrics & {
   readonly answers: { readonly hook: string; readonly status: number; readonly reason: AnswerReason }[];
   readonly stores: string[];
+  readonly reviews: string[];
 } {
   const answers: { hook: string; status: number; reason: AnswerReason }[] = [];
   const stores: string[] = [];
+  const reviews: string[] = [];
   return {
     answers,
     stores,
+    reviews,
+    reviewed: (outcome) => void reviews.push(outcome),
     answered: (hook, status, reason) => void answers.push({ hook, status, reason }),
     stored: (outcome) => void stores.push(outcome),
   };

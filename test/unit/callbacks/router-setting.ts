@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
 import {
   createCallbackRouter,
+  type AuditedAnswer,
   type CallbackRouterOptions,
   type KnownApplication,
   type GoodbyeResult,
   type ProvenGoodbye,
+  type IdentityCheck,
+  type PodReading,
   type ProvenSignal,
+  type ShownCertificate,
   type StoreResult,
 } from '../../../src/callbacks/index.ts';
 import type { ListenerLimits } from '../../../src/http/index.ts';
@@ -18,6 +22,17 @@ export const NO_SHUTDOWN: KnownApplication['shutdown'] = {
   sequence: 0,
   conversations: [],
   volunteered: undefined,
+};
+/** What is known of an application that proves itself by a token and has nothing behind it. */
+export const BLANK: Omit<KnownApplication, 'uid' | 'tokenSha256' | 'hooks'> = {
+  auth: 'token',
+  formerTokens: [],
+  certificates: [],
+  workloadUids: [],
+  signals: {},
+  countsPods: false,
+  completeFrom: undefined,
+  shutdown: NO_SHUTDOWN,
 };
 export const sha256 = (token: string) => createHash('sha256').update(token).digest('hex');
 
@@ -32,6 +47,13 @@ export interface RouterSetting {
   /** Time goes only here. */
   readonly clock: { nowMs: number };
   cache: { ready: boolean; connected: boolean };
+  readonly audited: AuditedAnswer[];
+  /** The client certificate of all requests; default: none. */
+  certificate: ShownCertificate;
+  trustReady: boolean;
+  /** What is found out about a bearer token, and then of its pod; default: refused, gone. */
+  identify: (token: string, namespace: string) => IdentityCheck;
+  readPod: (uid: string) => PodReading;
   /** What the store answers; default: stored. */
   answerStore: (signal: ProvenSignal) => Promise<StoreResult>;
   answerGoodbye: (goodbye: ProvenGoodbye) => Promise<GoodbyeResult>;
@@ -53,18 +75,17 @@ export async function startRouter(
   const stored: ProvenSignal[] = [];
   const goodbyes: ProvenGoodbye[] = [];
   const web: KnownApplication = {
+    ...BLANK,
     uid: 'uid-web',
     tokenSha256: sha256(TOKEN),
     hooks: ['complete', 'shutdown'],
-    signals: {},
-    shutdown: NO_SHUTDOWN,
   };
   const applications = new Map<string, KnownApplication>([
     ['shop/web', web],
     ['shop/other', { ...web, uid: 'uid-other', tokenSha256: sha256('of other'), hooks: ['complete'] }],
     ['shop/void', { ...web, uid: 'uid-void', tokenSha256: undefined, hooks: [] }],
   ]);
-  const setting = {
+  const setting: Omit<RouterSetting, 'port' | 'setWeb' | 'put'> = {
     applications,
     stored,
     goodbyes,
@@ -72,10 +93,15 @@ export async function startRouter(
     metrics,
     clock,
     cache: { ready: true, connected: true },
-    answerStore: (signal: ProvenSignal): Promise<StoreResult> =>
-      Promise.resolve({ kind: 'stored', receivedAt: signal.receivedAt, already: false }),
-    answerGoodbye: ({ receivedAt }: ProvenGoodbye): Promise<GoodbyeResult> =>
-      Promise.resolve({ kind: 'stored', receivedAt, already: false }),
+    audited: [] as AuditedAnswer[],
+    certificate: { kind: 'none' } as ShownCertificate,
+    trustReady: true,
+    identify: (): IdentityCheck => ({ kind: 'refused', reason: 'identity-refused' }),
+    readPod: (): PodReading => ({ kind: 'gone' }),
+    answerStore: ({ value }: ProvenSignal): Promise<StoreResult> =>
+      Promise.resolve({ kind: 'stored', receivedAt: value.receivedAt, already: false }),
+    answerGoodbye: ({ value }: ProvenGoodbye): Promise<GoodbyeResult> =>
+      Promise.resolve({ kind: 'stored', receivedAt: value.receivedAt, already: false }),
   };
   const router = createCallbackRouter(
     {
@@ -96,11 +122,24 @@ export async function startRouter(
           return setting.answerGoodbye(goodbye);
         },
       },
+      certificates: { ready: () => setting.trustReady },
+      identity: {
+        check: (token, namespace) => Promise.resolve(setting.identify(token, namespace)),
+      },
+      pods: { read: ({ uid }) => Promise.resolve(setting.readPod(uid)) },
+      shownCertificate: () => setting.certificate,
+      audit: { answered: (answer) => void setting.audited.push(answer) },
       logger,
       metrics,
       clock: { now: () => clock.nowMs, monotonic: () => clock.nowMs },
     },
-    { bodyLimitBytes: 65_536, ratePerApplicationPerSecond: 20, rateBurst: 60, ...routerOptions },
+    {
+      bodyLimitBytes: 65_536,
+      ratePerApplicationPerSecond: 20,
+      rateBurst: 60,
+      clientCertificate: 'optional',
+      ...routerOptions,
+    },
   );
   const listener = await listeners.http({ onRequest: router, limits: { ...limits } });
   const port = listener.port();

@@ -80,6 +80,11 @@ describe('single flight', () => {
 describe('token proof', () => {
   const isProof = createTokenProof();
   const hashOf = (token: string) => createHash('sha256').update(token).digest('hex');
+  const proves = (token: string | undefined, tokenSha256: string | undefined, former: string[] = []) =>
+    isProof(token, {
+      tokenSha256,
+      formerTokens: former.map((sha256) => ({ sha256, validUntil: '2030-01-01T00:00:00Z' })),
+    });
   it.each([
     ['the right token', 'secret', hashOf('secret'), true],
     ['a wrong token', 'wrong', hashOf('secret'), false],
@@ -90,7 +95,17 @@ describe('token proof', () => {
     ['neither', undefined, undefined, false],
     ['a stored hash that is none', 'secret', 'short', false],
   ])('%s', (_name, token, stored, expected) => {
-    expect(isProof(token, stored)).toBe(expected);
+    expect(proves(token, stored)).toBe(expected ? hashOf(token ?? '') : undefined);
+  });
+
+  it('tells former tokens too, in any place, and nobody without an application', () => {
+    const former = ['a', 'b', 'c', 'd'].map(hashOf);
+    for (const token of ['a', 'b', 'c', 'd'])
+      expect(proves(token, hashOf('now'), former)).toBe(hashOf(token));
+    expect(proves('now', hashOf('now'), former)).toBe(hashOf('now'));
+    expect(proves('other', hashOf('now'), former)).toBeUndefined();
+    expect(proves('other', hashOf('now'), [''])).toBeUndefined();
+    expect(isProof('now', undefined)).toBeUndefined();
   });
 });
 
@@ -105,10 +120,43 @@ describe('projectApplication', () => {
       }),
     ).toEqual({
       uid: 'u',
+      auth: 'token',
       tokenSha256,
+      formerTokens: [],
+      certificates: [],
+      workloadUids: [],
       hooks: ['complete', 'shutdown'],
       signals: { complete: { receivedAt: 't' } },
+      countsPods: false,
+      completeFrom: undefined,
       shutdown: { form: 'service', sequence: undefined, conversations: [], volunteered: undefined },
+    });
+  });
+
+  it('keeps what a sender may prove itself with, each in its place', () => {
+    const status = {
+      tokenSha256,
+      formerTokens: [{ sha256: 'no hash' }, { sha256: 'b'.repeat(64), validUntil: 'then' }],
+      certificates: [{ sha256: 'c'.repeat(64), notAfter: 'later', issuerSha256: 'i' }],
+      workloads: [{ uid: 'w1', name: 'n' }, {}],
+      signals: { completeFrom: { p1: { receivedAt: 't' } } },
+    };
+    const project = (spec: object) => projectApplication({ metadata: { uid: 'u' }, spec, status });
+    expect(project({ auth: 'pod-identity', completeWhen: 'all' })).toMatchObject({
+      auth: 'pod-identity',
+      formerTokens: [
+        { sha256: '', validUntil: '' },
+        { sha256: 'b'.repeat(64), validUntil: 'then' },
+      ],
+      certificates: [{ sha256: 'c'.repeat(64), notAfter: 'later' }],
+      workloadUids: ['w1', ''],
+      countsPods: true,
+      completeFrom: new Map([['p1', 't']]),
+    });
+    expect(project({ auth: 'anything' })).toMatchObject({
+      auth: 'token',
+      workloadUids: [],
+      countsPods: false,
     });
   });
 

@@ -1,0 +1,142 @@
+import { hash } from 'node:crypto';
+import type { Clock, KubeClient } from '../kube/index.ts';
+import type { CallbackMetrics } from './callback-metrics.ts';
+import { createExpiringCache } from './expiring-cache.ts';
+import { createFailureBreaker } from './failure-breaker.ts';
+import type { IssuerKeys } from './issuer-keys.ts';
+import { readBearer, type BearerRefusal, type ClaimedPod } from './read-bearer.ts';
+import { reviewToken, type ReviewedPod } from './review-token.ts';
+import { createSingleFlight } from './single-flight.ts';
+import { createTokenBuckets } from './token-buckets.ts';
+
+export type IdentityCheck =
+  | { readonly kind: 'pod'; readonly pod: ReviewedPod }
+  | { readonly kind: 'refused'; readonly reason: IdentityRefusal }
+  | {
+      readonly kind: 'unavailable';
+      /** The API server was not asked, or did not answer. */
+      readonly reason: 'review-limited' | 'review-unavailable';
+      readonly retryAfterSeconds: number;
+      readonly error?: string;
+    };
+
+export type IdentityRefusal =
+  | BearerRefusal
+  /** None of the cluster's keys has signed it. */
+  | 'identity-forged'
+  /** The API server does not know it, or not any more. */
+  | 'identity-refused';
+
+export interface PodIdentity {
+  /** Whose token it is. Never rejects. `source`: where it comes from, since failures are budgeted by that. */
+  check(token: string, namespace: string, source: string): Promise<IdentityCheck>;
+}
+
+export interface PodIdentityDeps {
+  readonly client: Pick<KubeClient, 'create'>;
+  readonly keys: IssuerKeys;
+  readonly metrics: Pick<CallbackMetrics, 'reviewed'>;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
+}
+
+export interface PodIdentityOptions {
+  readonly audience: string;
+  /** How long what the API server said of a token is believed. */
+  readonly cacheTtlMs: number;
+  readonly reviewsPerSecond: number;
+  readonly timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 5_000;
+const MAX_REMEMBERED = 4_096;
+const RETRY_AFTER_SECONDS = 2;
+
+/**
+ * Who is who by TokenReview: nothing is asked about what cannot be one of ours, or that none of the cluster's keys has signed; each token is asked about once in
+ * a while, and once at a time; so many a second, and none while the API server does not answer. Of tokens whose key is not known here, one source may
+ * bring a part of that, and all of them together half: the other half is for those that the cluster has surely signed.
+ */
+export function createPodIdentity(deps: PodIdentityDeps, options: PodIdentityOptions): PodIdentity {
+  const { client, keys, metrics, clock } = deps;
+  const { audience, cacheTtlMs, reviewsPerSecond, timeoutMs = TIMEOUT_MS } = options;
+  const monotonic = () => clock.monotonic();
+  // Apart, so that a flood of the one pushes none of the other out.
+  const accepted = createExpiringCache<IdentityCheck>(MAX_REMEMBERED, monotonic);
+  const refused = createExpiringCache<IdentityCheck>(MAX_REMEMBERED, monotonic);
+  const flights = createSingleFlight<IdentityCheck>();
+  const breaker = createFailureBreaker(monotonic);
+  const bucket = (share: number) =>
+    createTokenBuckets(
+      { ratePerSecond: reviewsPerSecond * share, burst: Math.max(1, reviewsPerSecond * share) },
+      monotonic,
+    );
+  const all = bucket(1);
+  const unsigned = bucket(0.5);
+  const unsignedOfSource = bucket(0.2);
+
+  /** 0, or how long to wait. */
+  function budget(isSigned: boolean, source: string): number {
+    if (isSigned) return all.take('');
+    return unsignedOfSource.take(source) || unsigned.take('') || all.take('');
+  }
+
+  async function ask(token: string, key: string, isSigned: boolean, source: string): Promise<IdentityCheck> {
+    const wait = budget(isSigned, source);
+    const unavailableFor = wait === 0 ? breaker.admit() : 0;
+    if (wait > 0 || unavailableFor > 0) {
+      metrics.reviewed(wait > 0 ? 'limited' : 'breaker-open', 0);
+      return wait > 0
+        ? { kind: 'unavailable', reason: 'review-limited', retryAfterSeconds: wait }
+        : { kind: 'unavailable', reason: 'review-unavailable', retryAfterSeconds: unavailableFor };
+    }
+    const startedAt = clock.monotonic();
+    const took = () => (clock.monotonic() - startedAt) / 1_000;
+    try {
+      const review = await reviewToken(client, token, audience, timeoutMs);
+      breaker.succeeded();
+      metrics.reviewed(review.kind === 'pod' ? 'authenticated' : 'refused', took());
+      return remember(key, review);
+    } catch (error) {
+      breaker.failed();
+      metrics.reviewed('failed', took());
+      return {
+        kind: 'unavailable',
+        reason: 'review-unavailable',
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+        error: String(error),
+      };
+    }
+  }
+
+  function remember(key: string, review: Awaited<ReturnType<typeof reviewToken>>): IdentityCheck {
+    if (review.kind === 'pod') {
+      const check: IdentityCheck = { kind: 'pod', pod: review.pod };
+      accepted.set(key, check, cacheTtlMs);
+      return check;
+    }
+    const reason = review.kind === 'refused' ? 'identity-refused' : 'identity-of-no-pod';
+    const check: IdentityCheck = { kind: 'refused', reason };
+    refused.set(key, check, cacheTtlMs);
+    return check;
+  }
+
+  return {
+    async check(token, namespace, source) {
+      const read = readBearer(token, { audience, namespace }, clock.now());
+      if (read.kind === 'refused') return read;
+      const key = hash('sha256', token, 'hex');
+      const known = accepted.get(key) ?? refused.get(key);
+      if (known !== undefined) return known;
+      const signature = await keys.judge(token);
+      if (signature === 'forged') return { kind: 'refused', reason: 'identity-forged' };
+      const check = await flights.run(key, () => ask(token, key, signature === 'good', source));
+      return check.kind === 'pod' && !isAsClaimed(check.pod, read.claims)
+        ? { kind: 'refused', reason: 'identity-refused' }
+        : check;
+    },
+  };
+}
+
+function isAsClaimed(pod: ReviewedPod, claims: ClaimedPod): boolean {
+  return pod.namespace === claims.namespace && pod.name === claims.podName && pod.uid === claims.podUid;
+}
