@@ -83,6 +83,8 @@ export type Step =
   | { readonly do: 'observe' }
   | { readonly do: 'create'; readonly spec: ApplicationSpec; readonly events: readonly PlannedEvent[] }
   | { readonly do: 'update-spec'; readonly spec: ApplicationSpec; readonly events: readonly PlannedEvent[] }
+  /** Enough pods are complete: what follows cannot be undone, so it is decided upon fresh readings alone. */
+  | { readonly do: 'store-complete'; readonly status: StatusChange; readonly events: readonly PlannedEvent[] }
   | { readonly do: 'write-status'; readonly status: StatusChange; readonly events: readonly PlannedEvent[] }
   /**
    * A new token and certificate: their hashes into this status first, then both into the Secret. With a pod identity there is neither, and the

@@ -73,6 +73,7 @@ export async function performStep(
     case 'update-spec':
       return withApp(await replaceApplication({ ...appOf(view), spec: step.spec }, deps, signal));
     case 'write-status':
+    case 'store-complete':
       return withApp(await replaceStatus(appOf(view), step.status, deps, signal));
     case 'issue-token':
       await issueCredentials(appOf(view), view, step, deps, secrets, signal);

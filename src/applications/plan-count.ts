@@ -1,6 +1,6 @@
 import type { Signal } from './application.ts';
 import type { Step } from './application-view.ts';
-import { nextStatus, statusStep } from './next-status.ts';
+import { nextStatus } from './next-status.ts';
 import type { LivePod } from './shutdown/live-pod.ts';
 import type { Situation } from './situation.ts';
 
@@ -23,7 +23,8 @@ export function planCount(s: Situation): Step | undefined {
   const { done, needed } = count(s, said, s.live.pods);
   if (done < needed) return undefined;
   const complete = Object.values(said).reduce((last, one) => (one.receivedAt > last.receivedAt ? one : last));
-  return statusStep(s, nextStatus(s, { signals: { ...s.status.signals, complete } }));
+  const status = nextStatus(s, { signals: { ...s.status.signals, complete } });
+  return { do: 'store-complete', status, events: [] };
 }
 
 /** When to count again by itself (ms since 1970). */

@@ -5,6 +5,7 @@ import { createApplicationController, type ApplicationController } from '../appl
 import { SYSTEM_NAMESPACES, callbackPath } from '../contract/index.ts';
 import { createLeaderElector } from '../kube/index.ts';
 import type { OutboundCaller } from '../outbound/index.ts';
+import { createClientCertificateIssuer } from '../pki/index.ts';
 import { createUninstaller } from '../uninstall/index.ts';
 import { controllerMetrics, queueMetrics, reflectorMetrics } from './area-metrics.ts';
 import type { Component } from './lifecycle.ts';
@@ -20,6 +21,10 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
   const log = logger.child({ part: 'controller' });
   const outbound = createOutbound({ client, logger, metrics }, config.outbound);
   const callShutdown = createShutdownCaller(outbound, config.outbound, Date.now);
+  const issuer = createClientCertificateIssuer(
+    { client, logger, events },
+    { ...config.pki.clientCertificates, namespace, trustDelay: config.pki.trustDelay },
+  );
   let running: ApplicationController | undefined;
 
   const lead = async (signal: AbortSignal): Promise<void> => {
@@ -29,7 +34,7 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
         logger: log,
         events,
         trustBundle: pki.trustBundle,
-        certificates: undefined,
+        certificates: issuer,
         metrics: controllerMetrics(metrics),
         queueMetrics: queueMetrics(metrics),
         reflectorMetrics: reflectorMetrics(metrics),
@@ -72,8 +77,11 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
       client,
       logger: log,
       leads: () => elector.isLeader(),
-      // Whoever does not lead puts no finalizer on anything.
-      onBegin: () => elector.stop(),
+      // Whoever does not lead puts no finalizer on anything, and what signs certificates is not made again.
+      onBegin: async () => {
+        await elector.stop();
+        await issuer.stop();
+      },
       onDone: () => process.kill(process.pid, 'SIGTERM'),
     },
     { namespace, validatingWebhookConfiguration: config.gate.validatingWebhookConfiguration },
@@ -81,8 +89,9 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
 
   return {
     // Stopped last, since it may have to clean up.
-    components: [uninstaller, callerComponent(outbound), elector],
+    components: [uninstaller, callerComponent(outbound), issuer, elector],
     checks: [
+      { name: 'controller: certificates of applications can be signed', ready: () => issuer.ready() },
       {
         name: 'controller: standby, or leader with its caches synced',
         ready: () => (elector.isLeader() ? running?.ready() === true : elector.ready()),

@@ -25,6 +25,9 @@ const PERFORM: Perform = {
   'write-status'(world, { status }) {
     if (world.app) world.app = bump(world, { ...world.app, status });
   },
+  'store-complete'(world, { status }) {
+    if (world.app) world.app = bump(world, { ...world.app, status });
+  },
   'issue-token'(world, { status }, crashes) {
     const auth = world.app?.spec.auth ?? 'token';
     const tokenSha256 = auth === 'token' ? sha256(`token${++world.counter}`) : undefined;

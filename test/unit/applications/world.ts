@@ -186,7 +186,7 @@ export function reconcile(world: World, options: RunOptions = {}): Step[] {
     view = {
       ...view,
       application: world.app,
-      live: step.do === 'write-status' || step.do === 'update-spec' ? view.live : undefined,
+      live: ['write-status', 'update-spec', 'store-complete'].includes(step.do) ? view.live : undefined,
       tried: step.do === 'repair-stamp' ? new Set([...view.tried, step.workload.ref.uid]) : view.tried,
     };
     if (step.do === 'observe') view = { ...view, live: observe(world) };
