@@ -1,8 +1,9 @@
+import { describe, expect, it, jest } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { eventually, NAMESPACE, startJobsSetting, type JobsSetting } from './jobs-setting.ts';
-import { answerWith, ok, startReceiver, type Receiver } from './jobs-receiver.ts';
+import { answerWith, ok } from './jobs-receiver.ts';
+import { useJobsScene } from './jobs-scene.ts';
+import { eventually, NAMESPACE } from './jobs-setting.ts';
 
 // The commands as processes of their own, against the part as it is deployed, on a real API server.
 
@@ -11,21 +12,7 @@ const main = join(import.meta.dirname, '../../src/cli/main.ts');
 const CANARY = 'canary-3e1a';
 /** 24 bytes. */
 const KEY = `whsec_${Buffer.from('0123456789abcdefghijklmn').toString('base64')}`;
-let setting: JobsSetting;
-let receiver: Receiver;
-beforeAll(async () => {
-  setting = await startJobsSetting();
-  receiver = await startReceiver();
-  await setting.replica({ 'jobs.maxRefusals': '1' });
-}, 120_000);
-afterAll(async () => {
-  await setting.stop();
-  await receiver.stop();
-});
-afterEach(async () => {
-  receiver.behave(ok);
-  await setting.clean();
-});
+const scene = useJobsScene({ 'jobs.maxRefusals': '1' });
 
 interface Ended {
   readonly code: number | string | null | undefined;
@@ -35,33 +22,33 @@ interface Ended {
 
 const krakeHooks = (...args: string[]): Promise<Ended> =>
   new Promise((resolve) => {
-    const flags = ['--kubeconfig', setting.controlPlane.kubeconfig];
+    const flags = ['--kubeconfig', scene.setting.controlPlane.kubeconfig];
     execFile(process.execPath, [main, ...args, '-n', NAMESPACE, ...flags], (error, out, err) => {
       resolve({ code: error === null ? 0 : error.code, out, err });
     });
   });
-const at = (path: string) => receiver.received.filter((request) => request.path.startsWith(path));
+const at = (path: string) => scene.receiver.received.filter((request) => request.path.startsWith(path));
 
 /** Jobs that ended while their endpoint refused what it was told: dead letters. */
 async function deadLetters(webhook: string, ...jobs: readonly string[]): Promise<readonly string[]> {
-  receiver.behave(answerWith(401));
-  await setting.createWebhook(webhook, { url: `${receiver.url}/${webhook}` });
+  scene.receiver.behave(answerWith(401));
+  await scene.setting.createWebhook(webhook, { url: `${scene.receiver.url}/${webhook}` });
   for (const job of jobs) {
-    await setting.createJob(job, { annotations: { 'hooks.krake.dev/on-job-done': webhook } });
-    await setting.finishJob(job, 'failed');
+    await scene.setting.createJob(job, { annotations: { 'hooks.krake.dev/on-job-done': webhook } });
+    await scene.setting.finishJob(job, 'failed');
   }
   const dead = async () =>
-    (await setting.deliveries()).filter(
+    (await scene.setting.deliveries()).filter(
       ({ spec, status }) => spec.webhook.name === webhook && status?.phase === 'DeadLetter',
     );
   await eventually('the dead letters', async () => (await dead()).length === jobs.length);
-  receiver.behave(ok);
+  scene.receiver.behave(ok);
   return (await dead()).map(({ metadata }) => metadata.name);
 }
 
 describe('krake-hooks webhooks', () => {
   it('lists and shows them, without what is secret', async () => {
-    await setting.createWebhook('audit', {
+    await scene.setting.createWebhook('audit', {
       url: `http://user:${CANARY}@127.0.0.1:1/audit?token=${CANARY}`,
       format: 'verbatim',
       requestBody: CANARY,
@@ -80,7 +67,7 @@ describe('krake-hooks webhooks', () => {
   });
 
   it('test sends one signed event and says what came of it; a failed one is withdrawn', async () => {
-    await setting.controlPlane.kubectl([
+    await scene.setting.controlPlane.kubectl([
       ...[
         '-n',
         NAMESPACE,
@@ -92,7 +79,7 @@ describe('krake-hooks webhooks', () => {
       ],
     ]);
     const secretRefs = [{ name: 'krake-hooks-webhooks', key: 'audit' }];
-    await setting.createWebhook('audit', { url: `${receiver.url}/test`, secretRefs });
+    await scene.setting.createWebhook('audit', { url: `${scene.receiver.url}/test`, secretRefs });
     const { code, out } = await krakeHooks('webhooks', 'test', 'audit');
     expect({ code, out }).toMatchObject({ code: 0 });
     expect(out).toContain('delivered: HTTP 200');
@@ -101,21 +88,21 @@ describe('krake-hooks webhooks', () => {
     expect(JSON.parse(at('/test')[0]?.body ?? '')).toMatchObject({ type: 'dev.krake.hooks.job.test' });
     expect(at('/test')[0]?.headers['webhook-signature']).toMatch(/^v1,/);
 
-    await receiver.down();
+    await scene.receiver.down();
     const down = await krakeHooks('webhooks', 'test', 'audit');
-    await receiver.up();
+    await scene.receiver.up();
     expect(down.code).toBe(1);
     expect(down.out).toMatch(/failed: .*\n *the test event is withdrawn/);
-    expect((await setting.deliveries()).map(({ status }) => status?.phase)).toEqual(['Delivered']);
+    expect((await scene.setting.deliveries()).map(({ status }) => status?.phase)).toEqual(['Delivered']);
   });
 
   it('enable goes on with an endpoint that had said 410', async () => {
-    receiver.behave(answerWith(410));
-    await setting.createWebhook('left', { url: `${receiver.url}/left` });
+    scene.receiver.behave(answerWith(410));
+    await scene.setting.createWebhook('left', { url: `${scene.receiver.url}/left` });
     expect((await krakeHooks('webhooks', 'test', 'left')).out).toContain(
       'DeadLetter: EndpointGone: HTTP 410',
     );
-    receiver.behave(ok);
+    scene.receiver.behave(ok);
     await eventually('it to be disabled', async () =>
       (await krakeHooks('webhooks', 'list')).out.includes('Disabled'),
     );
@@ -145,7 +132,7 @@ describe('krake-hooks deliveries', () => {
   it('redeliver --failed-since sends all that failed since then, each once, and no other', async () => {
     const names = await deadLetters('many', 'a', 'b', 'c');
     await deadLetters('other', 'd');
-    receiver.behave(ok);
+    scene.receiver.behave(ok);
     const future = new Date(Date.now() + 3_600_000).toISOString();
     const none = await krakeHooks('deliveries', 'redeliver', '--failed-since', future);
     expect(none).toMatchObject({ code: 0, out: 'no delivery has failed since then\n' });
@@ -153,7 +140,7 @@ describe('krake-hooks deliveries', () => {
     const { code, out } = await krakeHooks('deliveries', 'redeliver', ...args);
     expect({ code, out }).toMatchObject({ code: 0 });
     expect(out).toContain('asked for 3 of 3');
-    const counts = receiver.ids();
+    const counts = scene.receiver.ids();
     for (const name of names) expect(counts.get(name)).toBe(2);
     expect(at('/other')).toHaveLength(1);
     const left = await krakeHooks('deliveries', 'list', '--failed-since', '1h');
@@ -162,7 +149,7 @@ describe('krake-hooks deliveries', () => {
 
   it('redeliver tells of a failure, and of a name that nobody has', async () => {
     const [name = ''] = await deadLetters('still', 'job');
-    receiver.behave(answerWith(403));
+    scene.receiver.behave(answerWith(403));
     const again = await krakeHooks('deliveries', 'redeliver', name);
     expect(again).toMatchObject({ code: 1 });
     expect(again.out).toContain(`${name}: DeadLetter: Refused: HTTP 403`);
@@ -174,12 +161,15 @@ describe('krake-hooks deliveries', () => {
 
 describe('krake-hooks watchers', () => {
   it('lists by status and Job, and shows what became of each webhook', async () => {
-    await setting.createWebhook('audit', { url: `${receiver.url}/watched` });
-    await setting.createWatcher('w-done', 'done', ['audit']);
-    await setting.createWatcher('w-waits', 'never', ['audit']);
-    await setting.createJob('done');
-    await setting.finishJob('done');
-    await eventually('the end', async () => (await setting.watcher('w-done'))?.status?.phase === 'COMPLETED');
+    await scene.setting.createWebhook('audit', { url: `${scene.receiver.url}/watched` });
+    await scene.setting.createWatcher('w-done', 'done', ['audit']);
+    await scene.setting.createWatcher('w-waits', 'never', ['audit']);
+    await scene.setting.createJob('done');
+    await scene.setting.finishJob('done');
+    await eventually(
+      'the end',
+      async () => (await scene.setting.watcher('w-done'))?.status?.phase === 'COMPLETED',
+    );
     const done = await krakeHooks('watchers', 'list', '--status', 'COMPLETED');
     expect(done.out).toMatch(/^NAME .*\nw-done +done +COMPLETED +1\/1 +\d+s +\d+s\n$/);
     const waits = await krakeHooks('watchers', 'list', '--job', 'never');

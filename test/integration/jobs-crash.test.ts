@@ -1,11 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { createJobsRuntime } from '../../src/cli/jobs-runtime.ts';
-import { configSchema } from '../../src/config/index.ts';
-import { createOutcomeWriter } from '../../src/deliveries/index.ts';
-import { createJobCaches } from '../../src/jobs/index.ts';
 import { createKubeClient, type FullKubeClient } from '../../src/kube/index.ts';
-import { createHostResolver, createOutboundCaller } from '../../src/outbound/index.ts';
-import { createRecordingLogger } from '../unit/kube/recording-logger.ts';
+import { startJobsLeader } from './jobs-leader.ts';
 import { eventually, startJobsSetting, type JobsSetting } from './jobs-setting.ts';
 import { startReceiver, type Receiver } from './jobs-receiver.ts';
 import { createRecordingClient } from './recording-client.ts';
@@ -29,49 +24,13 @@ afterAll(async () => {
 });
 afterEach(() => setting.clean());
 
-const config = configSchema.parse({
-  jobs: { retryBase: '50ms', retryCap: '100ms', breakerOpen: '50ms' },
-  outbound: { allowCidrs: ['127.0.0.0/8'] },
-});
-
 /** Leads until it has made so many writes, or until all is done; resolves to whether it died. */
 async function lead(diesAfter: number, isDone: () => Promise<boolean>): Promise<boolean> {
   const recording = createRecordingClient(client, diesAfter);
-  const logger = createRecordingLogger();
-  const ended = new AbortController();
-  const caches = createJobCaches({ client: recording.client, logger }, []);
-  const caller = createOutboundCaller(
-    {
-      resolveHost: createHostResolver(),
-      apiServers: () => Promise.resolve([]),
-      metrics: { called: () => undefined, load: () => undefined },
-      logger,
-      monotonic: () => performance.now(),
-    },
-    { ...config.outbound, userAgent: 'test', maxConcurrentCalls: 10 },
-  );
-  const outcomes = createOutcomeWriter({ client: recording.client, logger, isBusy: () => false });
-  const runtime = createJobsRuntime(
-    {
-      client: recording.client,
-      caches,
-      caller,
-      outcomes,
-      events: { record: () => undefined, flush: () => Promise.resolve() },
-      logger,
-      delivererMetrics: { attempted: () => undefined, ended: () => undefined },
-    },
-    config,
-  );
-  await caches.start(ended.signal);
-  await eventually('the caches', () => caches.ready());
-  await outcomes.start(ended.signal);
-  await runtime.start(ended.signal);
+  const leader = await startJobsLeader({ client: recording.client });
   await eventually('death or the end', async () => recording.dead() || (await isDone()));
   const died = recording.dead();
-  ended.abort(new Error('killed'));
-  await caller.close();
-  await Promise.all([runtime.stop(), outcomes.stop(), caches.stop()]);
+  await leader.end();
   return died;
 }
 

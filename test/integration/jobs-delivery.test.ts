@@ -1,54 +1,28 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import {
-  eventually,
-  NAMESPACE,
-  startJobsSetting,
-  type JobsReplica,
-  type JobsSetting,
-} from './jobs-setting.ts';
-import { ok, startReceiver, type Receiver } from './jobs-receiver.ts';
+import { describe, expect, it, jest } from '@jest/globals';
+import { pause, useJobsScene } from './jobs-scene.ts';
+import { NAMESPACE } from './jobs-setting.ts';
 
 // Who is told of what, on a real API server and the process as it is deployed.
 
 jest.setTimeout(120_000);
-let setting: JobsSetting;
-let receiver: Receiver;
-let replica: JobsReplica;
-beforeAll(async () => {
-  setting = await startJobsSetting();
-  receiver = await startReceiver();
-  replica = await setting.replica();
-  expect(replica.pid).toBeGreaterThan(0);
-}, 120_000);
-afterAll(async () => {
-  await setting.stop();
-  await receiver.stop();
-});
-afterEach(async () => {
-  receiver.behave(ok);
-  await setting.clean();
-});
+const scene = useJobsScene();
 
-const at = (path: string) => receiver.received.filter((request) => request.path === path);
-const came = (path: string, count = 1) => eventually(`${count} at ${path}`, () => at(path).length >= count);
-const event = (path: string, n = 0) =>
-  JSON.parse(at(path)[n]?.body ?? '{}') as { type: string; subject: string; data: Record<string, unknown> };
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const { at, came, event } = scene;
 
 describe('who is told', () => {
   it('whom annotations of the Job name, by outcome', async () => {
     for (const name of ['done', 'failed', 'complete']) {
-      await setting.createWebhook(name, { url: `${receiver.url}/ann-${name}` });
+      await scene.setting.createWebhook(name, { url: `${scene.receiver.url}/ann-${name}` });
     }
     const annotations = {
       'hooks.krake.dev/on-job-done': 'done',
       'hooks.krake.dev/on-job-failed': 'failed',
       'hooks.krake.dev/on-job-complete': 'complete',
     };
-    await setting.createJob('good', { annotations });
-    await setting.createJob('bad', { annotations });
-    await setting.finishJob('good');
-    await setting.finishJob('bad', 'failed');
+    await scene.setting.createJob('good', { annotations });
+    await scene.setting.createJob('bad', { annotations });
+    await scene.setting.finishJob('good');
+    await scene.setting.finishJob('bad', 'failed');
     await came('/ann-done', 2);
     await came('/ann-failed');
     await came('/ann-complete');
@@ -67,27 +41,31 @@ describe('who is told', () => {
   });
 
   it('whom annotations of the CronJob name, and its family', async () => {
-    await setting.createWebhook('by-annotation', { url: `${receiver.url}/cron-annotation` });
-    await setting.createWebhook('family', {
-      url: `${receiver.url}/family`,
+    await scene.setting.createWebhook('by-annotation', { url: `${scene.receiver.url}/cron-annotation` });
+    await scene.setting.createWebhook('family', {
+      url: `${scene.receiver.url}/family`,
       format: 'verbatim',
       cronJobs: ['nightly'],
     });
-    const cronJob = await setting.admin.create({ apiVersion: 'batch/v1', plural: 'cronjobs' }, NAMESPACE, {
-      apiVersion: 'batch/v1',
-      kind: 'CronJob',
-      metadata: {
-        name: 'nightly',
-        namespace: NAMESPACE,
-        annotations: { 'hooks.krake.dev/on-job-done': 'by-annotation' },
-      },
-      spec: {
-        schedule: '0 0 1 1 *',
-        jobTemplate: {
-          spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'a', image: 'a' }] } } },
+    const cronJob = await scene.setting.admin.create(
+      { apiVersion: 'batch/v1', plural: 'cronjobs' },
+      NAMESPACE,
+      {
+        apiVersion: 'batch/v1',
+        kind: 'CronJob',
+        metadata: {
+          name: 'nightly',
+          namespace: NAMESPACE,
+          annotations: { 'hooks.krake.dev/on-job-done': 'by-annotation' },
+        },
+        spec: {
+          schedule: '0 0 1 1 *',
+          jobTemplate: {
+            spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'a', image: 'a' }] } } },
+          },
         },
       },
-    });
+    );
     const owner = {
       apiVersion: 'batch/v1',
       kind: 'CronJob',
@@ -95,17 +73,17 @@ describe('who is told', () => {
       uid: cronJob.metadata.uid,
       controller: true,
     };
-    await setting.createJob('nightly-1', { ownerReferences: [owner] });
-    await setting.finishJob('nightly-1');
+    await scene.setting.createJob('nightly-1', { ownerReferences: [owner] });
+    await scene.setting.finishJob('nightly-1');
     await came('/cron-annotation');
     await came('/family');
     expect(at('/family')[0]).toMatchObject({ body: '', headers: { 'content-type': 'text/plain' } });
   });
 
   it('whom a workload that the Job belongs to names', async () => {
-    await setting.createWebhook('of-owner', { url: `${receiver.url}/owner` });
+    await scene.setting.createWebhook('of-owner', { url: `${scene.receiver.url}/owner` });
     const labels = { app: 'x' };
-    const deployment = await setting.admin.create(
+    const deployment = await scene.setting.admin.create(
       { apiVersion: 'apps/v1', plural: 'deployments' },
       NAMESPACE,
       {
@@ -130,40 +108,40 @@ describe('who is told', () => {
       uid: deployment.metadata.uid,
       controller: true,
     };
-    await setting.createJob('step', { ownerReferences: [owner] });
-    await setting.finishJob('step');
+    await scene.setting.createJob('step', { ownerReferences: [owner] });
+    await scene.setting.finishJob('step');
     await came('/owner');
   });
 
   it('whose selector matches, of what has happened since', async () => {
-    await setting.createJob('earlier', { labels: { team: 'a' } });
-    await setting.finishJob('earlier');
+    await scene.setting.createJob('earlier', { labels: { team: 'a' } });
+    await scene.setting.finishJob('earlier');
     await pause(1_100);
-    await setting.createWebhook('selector', {
-      url: `${receiver.url}/selector`,
+    await scene.setting.createWebhook('selector', {
+      url: `${scene.receiver.url}/selector`,
       selector: { matchLabels: { team: 'a' } },
     });
-    await setting.createJob('later', { labels: { team: 'a' } });
-    await setting.createJob('other', { labels: { team: 'b' } });
-    await setting.finishJob('later');
-    await setting.finishJob('other');
+    await scene.setting.createJob('later', { labels: { team: 'a' } });
+    await scene.setting.createJob('other', { labels: { team: 'b' } });
+    await scene.setting.finishJob('later');
+    await scene.setting.finishJob('other');
     await came('/selector');
     await pause(500);
     expect(at('/selector').map((_request, n) => event('/selector', n).subject)).toEqual(['shop/later']);
   });
 
   it('a webhook that is named before it exists, once it does', async () => {
-    await setting.createJob('early', { annotations: { 'hooks.krake.dev/on-job-done': 'not-yet' } });
-    await setting.finishJob('early');
+    await scene.setting.createJob('early', { annotations: { 'hooks.krake.dev/on-job-done': 'not-yet' } });
+    await scene.setting.finishJob('early');
     await pause(500);
-    await setting.createWebhook('not-yet', { url: `${receiver.url}/not-yet` });
+    await scene.setting.createWebhook('not-yet', { url: `${scene.receiver.url}/not-yet` });
     await came('/not-yet');
   });
 
   it('nobody in a namespace that is not opted in; those of it once it is', async () => {
-    await setting.createWebhook('opted', { url: `${receiver.url}/opted` });
+    await scene.setting.createWebhook('opted', { url: `${scene.receiver.url}/opted` });
     const label = (value: string) =>
-      setting.controlPlane.kubectl([
+      scene.setting.controlPlane.kubectl([
         'label',
         '--overwrite',
         'namespace',
@@ -172,8 +150,8 @@ describe('who is told', () => {
       ]);
     await label('false');
     await pause(500);
-    await setting.createJob('optional', { annotations: { 'hooks.krake.dev/on-job-done': 'opted' } });
-    await setting.finishJob('optional');
+    await scene.setting.createJob('optional', { annotations: { 'hooks.krake.dev/on-job-done': 'opted' } });
+    await scene.setting.finishJob('optional');
     await pause(1_000);
     expect(at('/opted')).toHaveLength(0);
     await label('true');
@@ -182,14 +160,14 @@ describe('who is told', () => {
 
   it('suspended and deleted, if asked for', async () => {
     const events = ['complete', 'suspended', 'deleted'] as const;
-    await setting.createWebhook('curious', {
-      url: `${receiver.url}/curious`,
+    await scene.setting.createWebhook('curious', {
+      url: `${scene.receiver.url}/curious`,
       events: [...events],
       selector: {},
     });
-    await setting.createWebhook('plain', { url: `${receiver.url}/plain`, selector: {} });
-    await setting.createJob('moody');
-    await setting.admin.patch(
+    await scene.setting.createWebhook('plain', { url: `${scene.receiver.url}/plain`, selector: {} });
+    await scene.setting.createJob('moody');
+    await scene.setting.admin.patch(
       {
         resource: { apiVersion: 'batch/v1', plural: 'jobs' },
         namespace: NAMESPACE,
@@ -212,7 +190,7 @@ describe('who is told', () => {
       },
     );
     await came('/curious');
-    await setting.deleteJob('moody');
+    await scene.setting.deleteJob('moody');
     await came('/curious', 2);
     expect([event('/curious').type, event('/curious', 1).type]).toEqual([
       'dev.krake.hooks.job.suspended',

@@ -1,40 +1,29 @@
+import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { eventually, startJobsSetting, type JobsReplica, type JobsSetting } from './jobs-setting.ts';
-import { ok, startReceiver, type Receiver } from './jobs-receiver.ts';
+import { useJobsScene } from './jobs-scene.ts';
+import { eventually } from './jobs-setting.ts';
 
 // Receivers that do what they should not. None of them holds anybody up, makes the process grow, or gets anywhere.
 
 jest.setTimeout(120_000);
-let setting: JobsSetting;
-let receiver: Receiver;
-let replica: JobsReplica;
 const servers: Server[] = [];
-beforeAll(async () => {
-  setting = await startJobsSetting();
-  receiver = await startReceiver();
-  replica = await setting.replica();
-}, 120_000);
-afterAll(async () => {
+const scene = useJobsScene();
+afterAll(() => {
   for (const server of servers) server.close();
-  await setting.stop();
-  await receiver.stop();
-});
-afterEach(async () => {
-  receiver.behave(ok);
-  await setting.clean();
 });
 
 let n = 0;
 async function deliverTo(url: string, spec: object = {}): Promise<() => Promise<Attempts>> {
   n += 1;
   const name = `hostile-${n}`;
-  await setting.createWebhook(name, { url, timeoutSeconds: 2, ...spec });
-  await setting.createJob(name, { annotations: { 'hooks.krake.dev/on-job-done': name } });
-  await setting.finishJob(name);
+  await scene.setting.createWebhook(name, { url, timeoutSeconds: 2, ...spec });
+  await scene.setting.createJob(name, { annotations: { 'hooks.krake.dev/on-job-done': name } });
+  await scene.setting.finishJob(name);
   return async () => {
-    const delivery = (await setting.deliveries()).find(({ spec: { webhook } }) => webhook.name === name);
+    const delivery = (await scene.setting.deliveries()).find(
+      ({ spec: { webhook } }) => webhook.name === name,
+    );
     return {
       phase: delivery?.status?.phase,
       reason: delivery?.status?.reason,
@@ -69,14 +58,15 @@ async function raw(
   return `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}/`;
 }
 
-const memory = async () => Number(/^process_resident_memory_bytes (\S+)/m.exec(await replica.metrics())?.[1]);
+const memory = async () =>
+  Number(/^process_resident_memory_bytes (\S+)/m.exec(await scene.replica.metrics())?.[1]);
 
 describe('a receiver that', () => {
   it('answers 200 with a body without end has taken it; nothing of it is kept', async () => {
     const before = await memory();
     let sent = 0;
     const chunk = 'x'.repeat(1 << 20);
-    receiver.behave((response) => {
+    scene.receiver.behave((response) => {
       response.writeHead(200);
       const more = (): void => {
         // A gigabyte, if anybody would read it.
@@ -89,7 +79,7 @@ describe('a receiver that', () => {
       };
       more();
     });
-    const state = await deliverTo(receiver.url);
+    const state = await deliverTo(scene.receiver.url);
     await eventually('Delivered', async () => (await state()).phase === 'Delivered');
     expect(sent).toBeLessThan(64 << 20);
     expect((await memory()) - before).toBeLessThan(64 << 20);
@@ -145,10 +135,10 @@ describe('a receiver that', () => {
   });
 
   it('redirects to the metadata service gets nothing further', async () => {
-    receiver.behave(
+    scene.receiver.behave(
       (response) => void response.writeHead(302, { location: 'http://169.254.169.254/latest' }).end(),
     );
-    const state = await deliverTo(receiver.url);
+    const state = await deliverTo(scene.receiver.url);
     await eventually('DeadLetter', async () => (await state()).phase === 'DeadLetter');
     expect(await state()).toMatchObject({ reason: 'Refused', last: { status: 302 } });
   });
@@ -168,7 +158,7 @@ describe('a webhook made with kubectl that leads to', () => {
 
   it('the API server is refused, though loopback is allowed here', async () => {
     // The kubernetes Service of the control plane is known by its address.
-    const { stdout } = await setting.controlPlane.kubectl([
+    const { stdout } = await scene.setting.controlPlane.kubectl([
       'get',
       'service',
       'kubernetes',
@@ -182,6 +172,6 @@ describe('a webhook made with kubectl that leads to', () => {
 });
 
 it('nothing of what went on ended the process', async () => {
-  expect(await replica.metrics()).toMatch(/krake_hooks_deliveries_ended_total/);
-  expect(replica.output()).not.toMatch(/unhandled/);
+  expect(await scene.replica.metrics()).toMatch(/krake_hooks_deliveries_ended_total/);
+  expect(scene.replica.output()).not.toMatch(/unhandled/);
 });

@@ -1,63 +1,23 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import {
-  ANNOTATION_REDELIVER,
-  WEBHOOK_DELIVERIES,
-  WEBHOOKS,
-  type WebhookDelivery,
-} from '../../src/jobs/index.ts';
+import { describe, expect, it, jest } from '@jest/globals';
+import { ANNOTATION_REDELIVER, WEBHOOK_DELIVERIES, WEBHOOKS } from '../../src/jobs/index.ts';
 import { parseWebhookSecret, verifyWebhook } from '../../src/outbound/index.ts';
-import {
-  eventually,
-  NAMESPACE,
-  startJobsSetting,
-  type JobsReplica,
-  type JobsSetting,
-} from './jobs-setting.ts';
-import { answerWith, ok, startReceiver, type Behaviour, type Receiver } from './jobs-receiver.ts';
+import { answerWith, ok, type Behaviour } from './jobs-receiver.ts';
+import { useJobsScene } from './jobs-scene.ts';
+import { eventually, NAMESPACE } from './jobs-setting.ts';
 
 // What is sent, and what becomes of it, by what the receiver answers; on a real API server and the process as it is deployed.
 
 jest.setTimeout(120_000);
-let setting: JobsSetting;
-let receiver: Receiver;
-let replica: JobsReplica;
-beforeAll(async () => {
-  setting = await startJobsSetting();
-  receiver = await startReceiver();
-  replica = await setting.replica();
-  expect(replica.pid).toBeGreaterThan(0);
-}, 120_000);
-afterAll(async () => {
-  await setting.stop();
-  await receiver.stop();
-});
-afterEach(async () => {
-  receiver.behave(ok);
-  await setting.clean();
-});
+const scene = useJobsScene();
 
-const at = (path: string) => receiver.received.filter((request) => request.path === path);
-const came = (path: string, count = 1) => eventually(`${count} at ${path}`, () => at(path).length >= count);
-
-async function deliveryThat(
-  what: string,
-  check: (delivery: WebhookDelivery) => boolean,
-): Promise<WebhookDelivery> {
-  let found: WebhookDelivery | undefined;
-  await eventually(what, async () => {
-    found = (await setting.deliveries()).find(check);
-    return found !== undefined;
-  });
-  if (found === undefined) throw new Error('not found');
-  return found;
-}
+const { at, came, deliveryThat } = scene;
 
 describe('what is sent', () => {
   it('is signed with every key of the Secret, as the Standard Webhooks want it', async () => {
     const secrets = [Buffer.alloc(32, 1), Buffer.alloc(24, 2)].map(
       (bytes) => `whsec_${bytes.toString('base64')}`,
     );
-    await setting.controlPlane.kubectl([
+    await scene.setting.controlPlane.kubectl([
       '-n',
       NAMESPACE,
       'create',
@@ -68,9 +28,9 @@ describe('what is sent', () => {
       `--from-literal=old=${secrets[1] ?? ''}`,
     ]);
     const secretRefs = ['new', 'old'].map((key) => ({ name: 'krake-hooks-webhooks', key }));
-    await setting.createWebhook('signed', { url: `${receiver.url}/signed`, secretRefs });
-    await setting.createJob('signed', { annotations: { 'hooks.krake.dev/on-job-done': 'signed' } });
-    await setting.finishJob('signed');
+    await scene.setting.createWebhook('signed', { url: `${scene.receiver.url}/signed`, secretRefs });
+    await scene.setting.createJob('signed', { annotations: { 'hooks.krake.dev/on-job-done': 'signed' } });
+    await scene.setting.finishJob('signed');
     await came('/signed');
     const [request] = at('/signed');
     for (const secret of secrets) {
@@ -85,17 +45,17 @@ describe('what is sent', () => {
       expect(verdict).toEqual({ valid: true });
     }
     // Nothing of the keys is anywhere else.
-    const everything = JSON.stringify([await setting.deliveries(), replica.output()]);
+    const everything = JSON.stringify([await scene.setting.deliveries(), scene.replica.output()]);
     for (const secret of secrets) expect(everything).not.toContain(secret.slice(6, 20));
   });
 
   it('not without its key; another Secret is not read', async () => {
-    await setting.createWebhook('keyless', {
-      url: `${receiver.url}/keyless`,
+    await scene.setting.createWebhook('keyless', {
+      url: `${scene.receiver.url}/keyless`,
       secretRefs: [{ name: 'somebody-elses', key: 'a' }],
     });
-    await setting.createJob('keyless', { annotations: { 'hooks.krake.dev/on-job-done': 'keyless' } });
-    await setting.finishJob('keyless');
+    await scene.setting.createJob('keyless', { annotations: { 'hooks.krake.dev/on-job-done': 'keyless' } });
+    await scene.setting.finishJob('keyless');
     const { status } = await deliveryThat(
       'a failed attempt',
       (delivery) => delivery.status?.attempts !== undefined,
@@ -110,10 +70,10 @@ describe('what becomes of it', () => {
   async function oneDelivery(behaviour: Behaviour, spec: object = {}): Promise<string> {
     n += 1;
     const name = `case-${n}`;
-    receiver.behave(behaviour);
-    await setting.createWebhook(name, { url: `${receiver.url}/${name}`, ...spec });
-    await setting.createJob(name, { annotations: { 'hooks.krake.dev/on-job-done': name } });
-    await setting.finishJob(name);
+    scene.receiver.behave(behaviour);
+    await scene.setting.createWebhook(name, { url: `${scene.receiver.url}/${name}`, ...spec });
+    await scene.setting.createJob(name, { annotations: { 'hooks.krake.dev/on-job-done': name } });
+    await scene.setting.finishJob(name);
     await came(`/${name}`);
     return name;
   }
@@ -122,14 +82,14 @@ describe('what becomes of it', () => {
   it.each([500, 502, 429, 408])('%i is tried again until it is taken, under one id', async (status) => {
     const path = `/${await oneDelivery(answerWith(status))}`;
     await came(path, 2);
-    receiver.behave(ok);
+    scene.receiver.behave(ok);
     const delivery = await ended('Delivered');
     expect(new Set(at(path).map(({ id }) => id))).toEqual(new Set([delivery.metadata.name]));
     expect(delivery.status?.log?.[0]).toMatchObject({ number: 1, status });
   });
 
   it.each([301, 400, 401, 403, 404])('%i is tried a few times, then it is a dead letter', async (status) => {
-    const path = `/${await oneDelivery(answerWith(status, { location: `${receiver.url}/elsewhere` }))}`;
+    const path = `/${await oneDelivery(answerWith(status, { location: `${scene.receiver.url}/elsewhere` }))}`;
     const delivery = await ended('DeadLetter');
     expect(delivery.status).toMatchObject({ reason: 'Refused', attempts: 5 });
     expect(at(path)).toHaveLength(5);
@@ -141,18 +101,18 @@ describe('what becomes of it', () => {
     const delivery = await ended('DeadLetter');
     expect(delivery.status?.reason).toBe('EndpointGone');
     const read = () =>
-      setting.admin.get<{ metadata: object; status?: { disabled?: { reason: string } } }>({
+      scene.setting.admin.get<{ metadata: object; status?: { disabled?: { reason: string } } }>({
         resource: WEBHOOKS,
         namespace: NAMESPACE,
         name,
       });
     await eventually('disabled', async () => (await read())?.status?.disabled?.reason === 'Gone');
-    receiver.behave(ok);
-    await setting.admin.patch(
+    scene.receiver.behave(ok);
+    await scene.setting.admin.patch(
       { resource: WEBHOOKS, namespace: NAMESPACE, name },
-      { type: 'merge', body: { spec: { url: `${receiver.url}/moved` } } },
+      { type: 'merge', body: { spec: { url: `${scene.receiver.url}/moved` } } },
     );
-    await setting.admin.patch(
+    await scene.setting.admin.patch(
       { resource: WEBHOOK_DELIVERIES, namespace: NAMESPACE, name: delivery.metadata.name },
       {
         type: 'merge',
@@ -161,12 +121,15 @@ describe('what becomes of it', () => {
     );
     await came('/moved');
     expect(at('/moved')[0]?.id).toBe(delivery.metadata.name);
-    await eventually('Delivered', async () => (await setting.deliveries())[0]?.status?.phase === 'Delivered');
+    await eventually(
+      'Delivered',
+      async () => (await scene.setting.deliveries())[0]?.status?.phase === 'Delivered',
+    );
   });
 
   it('Retry-After is waited for', async () => {
     const path = `/${await oneDelivery(answerWith(429, { 'retry-after': '2' }))}`;
-    receiver.behave(ok);
+    scene.receiver.behave(ok);
     await ended('Delivered');
     const [first, second] = at(path);
     expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThan(1_900);
@@ -176,7 +139,7 @@ describe('what becomes of it', () => {
     await oneDelivery(answerWith(410));
     await ended('DeadLetter');
     await eventually('both Events', async () => {
-      const { stdout } = await setting.controlPlane.kubectl([
+      const { stdout } = await scene.setting.controlPlane.kubectl([
         '-n',
         NAMESPACE,
         'get',
@@ -197,7 +160,7 @@ describe('what becomes of it', () => {
 
   it('a webhook that is deleted cancels what waits for it', async () => {
     const name = await oneDelivery(answerWith(503));
-    await setting.controlPlane.kubectl(['-n', NAMESPACE, 'delete', 'webhooks.hooks.krake.dev', name]);
+    await scene.setting.controlPlane.kubectl(['-n', NAMESPACE, 'delete', 'webhooks.hooks.krake.dev', name]);
     expect((await ended('Cancelled')).status?.reason).toBe('WebhookDeleted');
   });
 });
