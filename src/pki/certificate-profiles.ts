@@ -1,4 +1,4 @@
-import { element, implicit, sequence } from './clients/der.ts';
+import { implicit, sequence, tagged } from './clients/der.ts';
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
@@ -95,19 +95,22 @@ export function clientProfile(hookUser: string): CertificateProfile {
 }
 
 const NAME_CONSTRAINTS = '2.5.29.30';
+const DNS_NAME = 2;
+const IP_ADDRESS = 7;
 
 /**
- * Name constraints: nothing below may have the name of a server or a mail address. So these CAs, which stand in applications' CA bundles, can vouch for
- * no server, even to those who do not look at the purpose of a CA. That a URI must be one of ours is not said here: Python's cryptography
- * refuses every chain that constrains URIs, and callbacks look at the URI themselves.
+ * Name constraints: nothing below may have the name of a server in the cluster. These CAs stand in applications' CA bundles; so they vouch for none of the
+ * names by which applications call us there, even to those who do not look at the purpose of a CA. More is not said, since verifiers would refuse the
+ * good with the bad: Java breaks at the empty DNS name that means all, and takes the common name for a DNS name where only some are permitted; Python's
+ * cryptography refuses each chain that constrains URIs (callbacks look at the URI themselves).
  */
 function noServerNames(): Extension {
   const excluded = [
-    implicit(1, Buffer.alloc(0)), // every mail address
-    implicit(2, Buffer.alloc(0)), // every DNS name
-    implicit(7, Buffer.alloc(8)), // 0.0.0.0/0
-    implicit(7, Buffer.alloc(32)), // ::/0
+    implicit(DNS_NAME, Buffer.from('svc')), // and all below: NAME.NAMESPACE.svc
+    implicit(DNS_NAME, Buffer.from('cluster.local')),
+    implicit(IP_ADDRESS, Buffer.alloc(8)), // 0.0.0.0/0
+    implicit(IP_ADDRESS, Buffer.alloc(32)), // ::/0
   ];
-  const value = sequence(element(0xa1, ...excluded.map((name) => sequence(name))));
+  const value = sequence(tagged(1, ...excluded.map((name) => sequence(name))));
   return new Extension(NAME_CONSTRAINTS, true, value);
 }
