@@ -29,7 +29,8 @@ const SIGNATURE_TOLERANCE_SECONDS = 300;
 
 /** The goodbye, as the documentation has it: one curl. */
 const GOODBYE = `curl --silent --show-error --fail-with-body --write-out ' HTTP %{http_code}' \
--X PUT -d "{\\"token\\":\\"$KRAKE_TOKEN\\"}" "$KRAKE_SHUTDOWN_URL" --cacert /etc/krake_cert/ca-bundle.pem`;
+-X PUT -d "{\\"token\\":\\"$KRAKE_TOKEN\\"}" "$KRAKE_SHUTDOWN_URL" \
+--cacert /etc/krake_cert/ca-bundle.pem --cert /etc/krake_cert/cert.pem --key /etc/krake_cert/key.pem`;
 
 let count = 0;
 let goodbyes = 0;

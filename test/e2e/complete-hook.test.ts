@@ -6,7 +6,7 @@ import { eventually } from './eventually.ts';
 import { ensureInstalled, startCluster, waitForRollout } from './installation.ts';
 import { createNamespace, removeNamespace, type TestNamespace } from './namespace.ts';
 import { onNode } from './on-node.ts';
-import { cronJob, deployment, job, pod, SIGNAL } from './workloads.ts';
+import { cronJob, deployment, job, pod, SIGNAL, TLS_FILES } from './workloads.ts';
 
 interface Pods {
   readonly items: readonly {
@@ -136,7 +136,7 @@ onNode('the complete hook on a real node', () => {
 
   it('loses no signal and injects every pod while all its pods are replaced', async () => {
     // One container signals without a pause and counts; meanwhile callbacks and admission roll over.
-    const loop = `n=0; bad=0; while true; do c=$(curl -s -o /dev/null -w '%{http_code}' -m 10 -X PUT -d "{\\"token\\":\\"$KRAKE_TOKEN\\"}" "$KRAKE_COMPLETE_URL" --cacert /etc/krake_cert/ca-bundle.pem); n=$((n+1)); [ "$c" = 200 ] || { bad=$((bad+1)); echo "answer $c"; }; echo "n=$n bad=$bad"; sleep 0.1; done`;
+    const loop = `n=0; bad=0; while true; do c=$(curl -s -o /dev/null -w '%{http_code}' -m 10 -X PUT -d "{\\"token\\":\\"$KRAKE_TOKEN\\"}" "$KRAKE_COMPLETE_URL" ${TLS_FILES}); n=$((n+1)); [ "$c" = 200 ] || { bad=$((bad+1)); echo "answer $c"; }; echo "n=$n bad=$bad"; sleep 0.1; done`;
     await ns.apply(
       deployment('busy', loop, {
         annotations: { 'hooks.krake.dev/hooks': 'complete', 'hooks.krake.dev/complete-action': 'none' },

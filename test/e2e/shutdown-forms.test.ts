@@ -3,6 +3,7 @@ import { expectGoodbyes, expectNobodyAsked } from './goodbye.ts';
 import { onNode } from './on-node.ts';
 import { createStage, STORY_TIMEOUT_MS } from './shutdown-scene.ts';
 import { servingSecret } from './test-ca.ts';
+import { TLS_FILES } from './workloads.ts';
 
 onNode('applications of all kinds say goodbye', () => {
   const stage = createStage();
@@ -162,7 +163,7 @@ onNode('applications of all kinds say goodbye', () => {
     'both hooks: complete removes it without a call; during a shutdown it ends that well',
     async () => {
       const scene = await stage.scene('both');
-      const complete = `curl -s -X PUT -d "{\\"token\\":\\"$KRAKE_TOKEN\\"}" "$KRAKE_COMPLETE_URL" --cacert /etc/krake_cert/ca-bundle.pem`;
+      const complete = `curl -s -X PUT -d "{\\"token\\":\\"$KRAKE_TOKEN\\"}" "$KRAKE_COMPLETE_URL" ${TLS_FILES}`;
       const hooks = 'complete,shutdown';
       const [first = ''] = await scene.start({ name: 'first', service: 'first', hooks });
       const [second = ''] = await scene.start({

@@ -1,6 +1,10 @@
+/** What proves a callback service and its application to each other. */
+export const TLS_FILES =
+  '--cacert /etc/krake_cert/ca-bundle.pem --cert /etc/krake_cert/cert.pem --key /etc/krake_cert/key.pem';
+
 /** What a real application does to say that it is done (seed 001), until it is heard. */
 export const SIGNAL = `curl --silent --show-error --retry 10 --retry-delay 1 --retry-all-errors --fail -X PUT \
--d "{\\"token\\":\\"$KRAKE_TOKEN\\"}" "$KRAKE_COMPLETE_URL" --cacert /etc/krake_cert/ca-bundle.pem`;
+-d "{\\"token\\":\\"$KRAKE_TOKEN\\"}" "$KRAKE_COMPLETE_URL" ${TLS_FILES}`;
 
 interface WorkloadOptions {
   readonly annotations?: Readonly<Record<string, string>>;
