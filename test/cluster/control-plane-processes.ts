@@ -5,6 +5,7 @@ import type { Binaries } from './find-binaries.ts';
 import { findFreePort } from './free-port.ts';
 import { launchProcess } from './launch-process.ts';
 import type { LaunchedProcess, LaunchOptions } from './launch-process.ts';
+import { writeWebhookUsers, type WebhookUsers } from './webhook-users.ts';
 
 /** A node's network namespace, where the control plane then runs too. */
 export interface NodePlacement {
@@ -21,6 +22,8 @@ export interface ControlPlaneOptions {
   /** Where the API server listens: 127.0.0.1, or `0.0.0.0` when clients come from elsewhere (containers, namespaces). */
   readonly bindAddress?: string;
   readonly extraApiserverArgs?: readonly string[];
+  /** With these the API server shows webhooks a certificate. */
+  readonly webhookUsers?: WebhookUsers;
   readonly extraControllerManagerArgs?: readonly string[];
   /** Without a node there is nothing to schedule to, so by default only a node brings a scheduler. */
   readonly scheduler?: boolean;
@@ -76,6 +79,8 @@ export const describeControlPlane = async (
   const certDir = join(dir, 'apiserver');
   const certificateFile = join(certDir, 'apiserver.crt');
   const { serviceAccountKeyFile, tokenFile } = credentials;
+  const webhookArgs =
+    options.webhookUsers === undefined ? [] : [await writeWebhookUsers(dir, options.webhookUsers)];
   const start = (program: string, args: readonly string[]): Promise<LaunchedProcess> =>
     launchProcess(join(binaries.dir, program), args, { dir, lifetime, prefix: node?.prefix ?? [] });
 
@@ -106,6 +111,7 @@ export const describeControlPlane = async (
         ...placementArgs(options),
         // Nobody creates the service accounts that this plugin asks for.
         ...(binaries.hasControllerManager ? [] : ['--disable-admission-plugins=ServiceAccount']),
+        ...webhookArgs,
         ...(options.extraApiserverArgs ?? []),
       ]),
     startControllerManager: (kubeconfig) =>
