@@ -1,0 +1,107 @@
+import { describe, expect, it } from '@jest/globals';
+import { createAuthorize, type Access, type Authorized } from '../../../src/jobs-api/authorize.ts';
+import { KubeUnreachableError, type KubeClient } from '../../../src/kube/index.ts';
+
+const TOKEN = 'not-a-real-token';
+const account = { username: 'system:serviceaccount:shop:train', groups: ['g'], uid: 'u' };
+
+interface Asked {
+  readonly kind: string;
+  readonly spec: Record<string, unknown>;
+}
+
+function start(answers: { user?: object | undefined; allowed?: boolean; anonymous?: string[] } = {}) {
+  const asked: Asked[] = [];
+  const world = { now: 0, away: false, allowed: answers.allowed ?? true };
+  const client = {
+    create: (_resource: unknown, _namespace: unknown, body: Asked) => {
+      if (world.away) return Promise.reject(new KubeUnreachableError('away'));
+      asked.push(body);
+      const user = 'user' in answers ? answers.user : account;
+      const status =
+        body.kind === 'TokenReview'
+          ? { authenticated: user !== undefined, ...(user !== undefined && { user }) }
+          : { allowed: world.allowed };
+      return Promise.resolve({ metadata: {}, status });
+    },
+  } as unknown as Pick<KubeClient, 'create'>;
+  const options = { anonymousNamespaces: answers.anonymous ?? [], audiences: ['krake-hooks'] };
+  return { asked, world, authorize: createAuthorize(client, options, () => world.now) };
+}
+
+const access = (more: Partial<Access> = {}): Access => ({
+  verb: 'create',
+  resource: 'webhooks',
+  namespace: undefined,
+  authorization: `Bearer ${TOKEN}`,
+  ...more,
+});
+
+function statusOf(authorized: Authorized): number | string {
+  if (authorized.kind === 'allowed') return authorized.namespace;
+  return authorized.outcome.kind === 'problem' ? authorized.outcome.problem.status : 0;
+}
+
+describe('createAuthorize', () => {
+  it.each<[string, Parameters<typeof start>[0], Partial<Access>, number | string]>([
+    ['a service account acts in its own namespace', {}, {}, 'shop'],
+    ['or in another, where its rights reach', {}, { namespace: 'other' }, 'other'],
+    ['not where they do not', { allowed: false }, { namespace: 'other' }, 403],
+    ['a person has to name one', { user: { username: 'jane' } }, {}, 400],
+    ['and may act there', { user: { username: 'jane' } }, { namespace: 'other' }, 'other'],
+    ['a token that is not valid', { user: undefined }, {}, 401],
+    ['another scheme', {}, { authorization: 'Basic abc' }, 401],
+    ['two words', {}, { authorization: 'Bearer a b' }, 401],
+    ['an endless token', {}, { authorization: `Bearer ${'x'.repeat(20_000)}` }, 401],
+    ['no token where nobody may do without', {}, { authorization: undefined }, 401],
+    ['no token where one may: the first', { anonymous: ['a', 'b'] }, { authorization: undefined }, 'a'],
+    ['or the one named', { anonymous: ['a', 'b'] }, { authorization: undefined, namespace: 'b' }, 'b'],
+    ['but no other', { anonymous: ['a'] }, { authorization: undefined, namespace: 'c' }, 403],
+    ['a token counts where none is needed', { anonymous: ['a'], user: undefined }, {}, 401],
+  ])('%s', async (_name, answers, more, expected) => {
+    expect(statusOf(await start(answers).authorize(access(more)))).toBe(expected);
+  });
+
+  it('asks for the audience, and for exactly what is to be done as who it is', async () => {
+    const { asked, authorize } = start();
+    await authorize(access({ verb: 'list', resource: 'jobdonewatchers', namespace: 'other' }));
+    expect(asked[0]?.spec).toEqual({ token: TOKEN, audiences: ['krake-hooks'] });
+    expect(asked[1]?.spec).toEqual({
+      user: account.username,
+      groups: ['g'],
+      uid: 'u',
+      resourceAttributes: {
+        namespace: 'other',
+        verb: 'list',
+        group: 'hooks.krake.dev',
+        resource: 'jobdonewatchers',
+      },
+    });
+  });
+
+  it('remembers for ten seconds, each right for itself; who asks meanwhile shares the question', async () => {
+    const { asked, world, authorize } = start();
+    await Promise.all([authorize(access()), authorize(access())]);
+    expect(asked).toHaveLength(2);
+    await authorize(access({ verb: 'get' }));
+    expect(asked).toHaveLength(3);
+    world.allowed = false;
+    expect(statusOf(await authorize(access()))).toBe('shop');
+    world.now = 10_001;
+    expect(statusOf(await authorize(access()))).toBe(403);
+  });
+
+  it('an API server that is away is asked again, and nobody is let in', async () => {
+    const { world, authorize } = start();
+    world.away = true;
+    await expect(authorize(access())).rejects.toThrow(KubeUnreachableError);
+    world.away = false;
+    expect(statusOf(await authorize(access()))).toBe('shop');
+  });
+
+  it('no refusal repeats the token', async () => {
+    for (const answers of [{ user: undefined }, { allowed: false }]) {
+      expect(JSON.stringify(await start(answers).authorize(access()))).not.toContain(TOKEN);
+    }
+  });
+});
