@@ -122,6 +122,7 @@ describe('kubectl apply -k manifests', () => {
     expect(policies.map(({ metadata: { name } }) => name).sort()).toEqual([
       'krake-hooks-gate-status',
       'krake-hooks-injected',
+      'krake-hooks-own-config-maps',
       'krake-hooks-own-jobs',
       'krake-hooks-own-roles',
       'krake-hooks-own-secrets',
@@ -143,7 +144,7 @@ describe('kubectl apply -k manifests', () => {
 });
 
 describe('the overlays', () => {
-  it.each(['local', 'single', 'without-gate'])(
+  it.each(['local', 'single', 'without-gate', 'krake'])(
     '%s is accepted by the API server without a warning',
     async (overlay) => {
       const folder = join(MANIFESTS, 'overlays', overlay);
@@ -204,7 +205,7 @@ describe('the overlays', () => {
     expect(after.map(idOf)).toEqual(before.map(idOf));
   });
 
-  it.each(['base', 'overlays/local', 'overlays/cert-manager'])(
+  it.each(['base', 'overlays/local', 'overlays/cert-manager', 'overlays/krake'])(
     'the configuration of %s is one that the service accepts, and it ends before it is killed',
     async (folder) => {
       const config = loadConfig({ file: join(MANIFESTS, folder, 'config.yaml'), env: {} });

@@ -115,6 +115,22 @@ describe('what RBAC cannot say, the policies do', () => {
     }
   });
 
+  it('what signs the certificates of applications is the controller’s, in Secret and ConfigMap', async () => {
+    const signing = secret(NAMESPACE, 'krake-hooks-signing');
+    const trust = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace: NAMESPACE, name: 'krake-hooks-client-ca' },
+    };
+    expect(await setting.create(signing, controller)).toBeUndefined();
+    expect(await setting.create(trust, controller)).toBeUndefined();
+    const other = { ...trust, metadata: { ...trust.metadata, name: 'krake-hooks-config' } };
+    expect(await setting.create(other, controller)).toContain('krake-hooks-own-config-maps');
+    for (const part of PARTS.filter((each) => !['controller', 'jobs'].includes(each))) {
+      expect(await setting.create(signing, { as: serviceAccount(part), dryRun: true })).toContain(SECRETS);
+    }
+  });
+
   const tokenOf = (account: string) => ({ annotations: { 'kubernetes.io/service-account.name': account } });
   it.each<[string, object]>([
     ['another Secret', secret('shop', 'database-password')],

@@ -1,0 +1,227 @@
+import { X509Certificate } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { ANNOTATION_ROTATE } from '../../src/pki/index.ts';
+import { parseSecretOf } from '../../src/pki/ca-secret.ts';
+import { parseCertificates } from '../../src/pki/certificate.ts';
+import { parseTrust } from '../../src/pki/clients/trust-config-map.ts';
+import { SIGNING_LAYOUT } from '../../src/pki/clients/signing-secret.ts';
+import { waitFor } from '../cluster/wait-for.ts';
+import { NAMESPACE, serviceAccount } from './manifests-setting.ts';
+import {
+  CONFIG_MAP,
+  SECRET,
+  startPkiClientSetting,
+  TIMING,
+  type IssuerReplica,
+  type PkiClientSetting,
+} from './pki-client-setting.ts';
+
+jest.setTimeout(120_000);
+const never = new AbortController().signal;
+const identity = { namespace: 'shop', name: 'deployment-web', uid: '7f0c8d5e-6a1b-4c3d-9e2f-000000000001' };
+
+let setting: PkiClientSetting;
+beforeAll(async () => {
+  setting = await startPkiClientSetting();
+});
+afterEach(() => setting.clear());
+afterAll(() => setting.stop());
+
+async function start(...replicas: IssuerReplica[]): Promise<void> {
+  await Promise.all(replicas.map(({ issuer }) => issuer.start(never)));
+}
+
+async function state() {
+  return parseSecretOf(SIGNING_LAYOUT, (await setting.readSecret()) ?? { metadata: {} });
+}
+
+const kubectl = (...args: string[]) => setting.controlPlane.kubectl(['-n', NAMESPACE, ...args]);
+const reasons = (...replicas: IssuerReplica[]) =>
+  replicas.flatMap(({ events }) => events.map(({ reason }) => reason)).sort();
+const leafOf = (certPem: string) => new X509Certificate(parseCertificates(certPem)[0]?.raw ?? '');
+
+describe('the signing certificate of applications, with the rights of the service accounts alone', () => {
+  it('is one for two replicas that start at the same moment, ten times; callbacks know what both issue', async () => {
+    let lost = 0;
+    for (let round = 0; round < 10; round++) {
+      const [one, two] = [setting.replica(), setting.replica()];
+      const trust = setting.trust();
+      await trust.start(never);
+      await start(one, two);
+      expect(one.issuer.issuerSha256()).toBe(two.issuer.issuerSha256());
+      expect(one.issuer.chainPem()).toBe(two.issuer.chainPem());
+      expect(reasons(one, two)).toEqual(['SigningCreated']);
+      await waitFor('callbacks to know the CA', () => (trust.ready() ? true : undefined));
+      expect(trust.caPem()).toBe(one.issuer.chainPem());
+      for (const { issuer } of [one, two]) {
+        const { certPem } = await issuer.issue(identity);
+        expect(trust.verify(leafOf(certPem))).toEqual({ ok: true, identity });
+      }
+      lost += [one, two].flatMap(({ logger }) =>
+        logger.lines.filter(({ message }) => message === 'another replica was first'),
+      ).length;
+      await setting.clear();
+    }
+    expect(lost).toBeGreaterThan(0); // else they never met, and this shows nothing
+  });
+
+  it('has its keys in the Secret and nowhere else', async () => {
+    const replica = setting.replica();
+    await start(replica);
+    const { keyPem } = await replica.issuer.issue(identity);
+    const configMap = JSON.stringify(await setting.readConfigMap());
+    const told = JSON.stringify([replica.logger.lines, replica.events]);
+    const { current } = (await state()).state;
+    for (const key of [current?.key, current?.caKey, keyPem]) {
+      const middle = (key ?? '').split('\n')[1] ?? '';
+      expect(middle.length).toBeGreaterThan(30);
+      expect(configMap).not.toContain(middle);
+      expect(told).not.toContain(middle);
+    }
+    expect(`${configMap}${told}`).not.toContain('PRIVATE');
+  });
+
+  it('is rotated on request, CA and all: trusted before it signs; the old one until what it signed has ended', async () => {
+    const replicas = [setting.replica(), setting.replica()];
+    const [replica] = replicas as [IssuerReplica];
+    const trust = setting.trust();
+    await trust.start(never);
+    await start(...replicas);
+    const former = await replica.issuer.issue(identity);
+    let changes = 0;
+    replica.issuer.onChange(() => changes++);
+    await kubectl('annotate', 'secret', SECRET, `${ANNOTATION_ROTATE}=now`);
+
+    const staged = await waitFor('the next one', async () => (await state()).state.next);
+    await waitFor('callbacks to trust both', () =>
+      parseCertificates(trust.caPem()).length === 4 ? true : undefined,
+    );
+    expect(replica.issuer.issuerSha256()).toBe(former.issuerSha256);
+    await waitFor('the next one to sign', () =>
+      replica.issuer.issuerSha256() === former.issuerSha256 ? undefined : true,
+    );
+    expect(Date.now() - staged.trustedSince).toBeGreaterThanOrEqual(TIMING.trustDelay);
+    const latter = await replica.issuer.issue(identity);
+    for (const { certPem } of [former, latter]) {
+      expect(trust.verify(leafOf(certPem))).toEqual({ ok: true, identity });
+    }
+    const [, formerCa] = parseCertificates(trust.caPem());
+    expect(formerCa).toBeDefined();
+
+    await waitFor('the end of the old one', () =>
+      parseCertificates(trust.caPem()).length === 2 ? true : undefined,
+    );
+    expect(Date.now()).toBeGreaterThanOrEqual(former.notAfter);
+    expect(trust.verify(leafOf(former.certPem))).toEqual({ ok: false, reason: 'unknown-issuer' });
+    expect(reasons(...replicas)).toEqual([
+      'SigningCreated',
+      'SigningPromoted',
+      'SigningRequested',
+      'SigningTrustEnded',
+    ]);
+    expect(changes).toBeGreaterThanOrEqual(3);
+  });
+
+  it('is replaced at two thirds of its life, under the same CA', async () => {
+    const replica = setting.replica({ lifetime: 1_000, signingLifetime: 6_000, trustDelay: 300 });
+    await start(replica);
+    const first = (await state()).state.current;
+    await waitFor('the second', async () => {
+      const { current } = (await state()).state;
+      return current?.cert === first?.cert ? undefined : current;
+    });
+    expect((await state()).state.current?.caKey).toBe(first?.caKey);
+    expect(reasons(replica)).toContain('SigningDue');
+  });
+
+  it.each([
+    ['intermediate.key', 'intermediate.crt: the private key is damaged or encrypted'],
+    ['intermediate.crt', 'intermediate.crt: there is no certificate in it'],
+    ['ca.key', 'ca.crt: the private key is damaged or encrypted'],
+    ['state.json', 'state.json: is no JSON'],
+  ])(
+    'damaged in %s: an error that names it, and the replica that knows better puts it back',
+    async (key, error) => {
+      const replica = setting.replica();
+      await start(replica);
+      const before = (await state()).state.current;
+      const patch = JSON.stringify({ data: { [key]: Buffer.from('marked nonsense').toString('base64') } });
+      await kubectl('patch', 'secret', SECRET, '--type=merge', '-p', patch);
+      await waitFor('the repair', async () => {
+        const read = await state();
+        return read.problems.length === 0 && read.state.current?.key === before?.key ? true : undefined;
+      });
+      const errors = replica.logger.lines.filter(({ level }) => level === 'error');
+      expect(errors.map(({ fields }) => String(fields?.problems))).toEqual([expect.stringContaining(error)]);
+      expect(JSON.stringify(replica.logger.lines)).not.toContain('marked');
+      expect(replica.issuer.ready()).toBe(true);
+    },
+  );
+
+  it('damaged, and nobody knows better: another one signs, and the error says why', async () => {
+    const first = setting.replica();
+    await start(first);
+    const former = first.issuer.issuerSha256();
+    await first.issuer.stop();
+    const patch = JSON.stringify({ data: { 'intermediate.key': 'eA==' } });
+    await kubectl('patch', 'secret', SECRET, '--type=merge', '-p', patch);
+    const second = setting.replica();
+    await start(second);
+    expect(second.issuer.issuerSha256()).not.toBe(former);
+    expect(second.logger.lines.find(({ level }) => level === 'error')?.fields?.problems).toContain(
+      'intermediate.crt: the private key is damaged',
+    );
+    expect(second.events.map(({ type, reason }) => `${type} ${reason}`)).toEqual([
+      'Warning SigningCurrentUnusable',
+    ]);
+    // What the former one signed is taken until it has ended.
+    expect(parseTrust(await setting.readConfigMap()).map(({ sha256 }) => sha256)).toContain(former);
+  });
+
+  it('the ConfigMap comes back when it is deleted or changed; callbacks keep what they know meanwhile', async () => {
+    const replica = setting.replica();
+    const trust = setting.trust();
+    await trust.start(never);
+    await start(replica);
+    await waitFor('callbacks to know the CA', () => (trust.ready() ? true : undefined));
+    const pem = trust.caPem();
+    await kubectl('delete', 'configmap', CONFIG_MAP);
+    await waitFor('the ConfigMap', async () => (await setting.readConfigMap())?.data?.['ca.crt']);
+    const patch = JSON.stringify({ data: { 'ca.crt': '' } });
+    await kubectl('patch', 'configmap', CONFIG_MAP, '--type=merge', '-p', patch);
+    await waitFor('its content', async () =>
+      (await setting.readConfigMap())?.data?.['ca.crt'] === pem ? true : undefined,
+    );
+    expect(trust.caPem()).toBe(pem);
+  });
+
+  it('waits for the API server at the start; issues nothing before', async () => {
+    await setting.controlPlane.killApiserver();
+    const replica = setting.replica();
+    const started = replica.issuer.start(never);
+    await waitFor('an error in the log', () => replica.logger.lines.find(({ level }) => level === 'error'));
+    expect(replica.issuer.ready()).toBe(false);
+    await expect(replica.issuer.issue(identity)).rejects.toThrow('before the issuer has started');
+    expect(() => replica.issuer.chainPem()).toThrow('before the issuer has started');
+    await setting.controlPlane.startApiserver();
+    await started;
+    expect(replica.issuer.ready()).toBe(true);
+  });
+
+  it('only the controller may read or make the Secret; callbacks may not write the ConfigMap', async () => {
+    const denied = async (part: string, ...args: string[]) => {
+      const { code, stderr } = await setting.controlPlane.kubectl(
+        ['-n', NAMESPACE, ...args, `--as=${serviceAccount(part)}`],
+        { allowFailure: true },
+      );
+      expect(stderr).toMatch(/forbidden|denied|may write only/i);
+      expect(code).not.toBe(0);
+    };
+    for (const part of ['admission', 'callbacks', 'gate', 'jobs']) {
+      await denied(part, 'get', 'secret', SECRET);
+      await denied(part, 'create', 'secret', 'generic', SECRET, '--dry-run=server');
+      await denied(part, 'create', 'configmap', CONFIG_MAP, '--dry-run=server');
+    }
+    await denied('controller', 'create', 'configmap', 'another', '--dry-run=server');
+  });
+});
