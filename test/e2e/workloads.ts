@@ -6,6 +6,10 @@ export const TLS_FILES =
 export const SIGNAL = `curl --silent --show-error --retry 10 --retry-delay 1 --retry-all-errors --fail -X PUT \
 -d "{\\"token\\":\\"$KRAKE_TOKEN\\"}" "$KRAKE_COMPLETE_URL" ${TLS_FILES}`;
 
+/** The same with the pod's own token in place of the application's. */
+export const SIGNAL_BY_IDENTITY = `curl --silent --show-error --retry 10 --retry-delay 1 --retry-all-errors --fail -X PUT \
+-H "Authorization: Bearer $(cat "$KRAKE_TOKEN_FILE")" "$KRAKE_COMPLETE_URL" --cacert /etc/krake_cert/ca-bundle.pem`;
+
 interface WorkloadOptions {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly replicas?: number;
@@ -63,11 +67,11 @@ export function cronJob(name: string, script: string): object {
   };
 }
 
-export function pod(name: string, script: string): object {
+export function pod(name: string, script: string, annotations: object = complete, spec: object = {}): object {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name, annotations: complete },
-    spec: podSpec(script, 'Never'),
+    metadata: { name, annotations },
+    spec: { ...podSpec(script, 'Never'), ...spec },
   };
 }
