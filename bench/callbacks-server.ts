@@ -1,12 +1,7 @@
 // The callbacks as they run, as a process of their own: `node callbacks-server.ts CERT KEY KUBECONFIG`. Prints its port. Differs from
 // the real one only in its limits, which are too high to be met.
 import { createWriteStream, readFileSync } from 'node:fs';
-import {
-  createApplicationCache,
-  createCallbackRouter,
-  createGoodbyeStore,
-  createSignalStore,
-} from '../src/callbacks/index.ts';
+import { createApplicationCache, createCallbacks } from '../src/callbacks/index.ts';
 import { callbackMetrics, listenerMetrics, reflectorMetrics } from '../src/cli/area-metrics.ts';
 import { createHttpsListener } from '../src/http/index.ts';
 import { createKubeClient, systemClock } from '../src/kube/index.ts';
@@ -25,11 +20,16 @@ const listener = createHttpsListener({
   host: '127.0.0.1',
   port: 0,
   tls: { current: () => certificate, onChange: () => () => undefined },
-  onRequest: createCallbackRouter(
+  onRequest: createCallbacks(
     {
+      client,
       applications,
-      store: createSignalStore(client),
-      goodbyes: createGoodbyeStore(client),
+      certificates: {
+        ready: () => true,
+        verify: () => ({ ok: false, reason: 'unknown-issuer' }),
+        onChange: () => () => undefined,
+      },
+      events: { record: () => undefined },
       logger,
       metrics: callbackMetrics(metrics),
       clock: systemClock,
@@ -40,6 +40,10 @@ const listener = createHttpsListener({
       rateBurst: UNLIMITED,
       failuresPerSourcePerSecond: UNLIMITED,
       failureBurst: UNLIMITED,
+      clientCertificate: 'off',
+      trustedProxies: [],
+      forwardedCertificateHeader: 'ssl-client-cert',
+      podIdentity: { audience: 'hooks.krake.dev', cacheTtlMs: 10_000, reviewsPerSecond: 50 },
     },
   ),
   logger,

@@ -76,10 +76,10 @@ export function createAudit({ events, clock }: AuditDeps): Audit {
     gathered.set(key, entry);
     if (gathered.size > MAX_GATHERED)
       for (const oldest of gathered.keys()) if (gathered.delete(oldest)) break;
-    if (entry.scheduled) return;
+    const isQuiet = entry.toldAtMs !== undefined && clock.monotonic() - entry.toldAtMs < QUIET_MS;
+    if (entry.scheduled || isQuiet) return;
     entry.scheduled = true;
-    const quietMs = entry.toldAtMs === undefined ? 0 : entry.toldAtMs + QUIET_MS - clock.monotonic();
-    clock.after(Math.max(GATHER_MS, quietMs), () => tell(key, entry));
+    clock.after(GATHER_MS, () => tell(key, entry));
   }
 
   return {

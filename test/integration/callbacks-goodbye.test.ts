@@ -129,9 +129,10 @@ describe('a cache that is late', () => {
     const result = await createGoodbyeStore(setting.callbacksClient).store({
       namespace: NAMESPACE,
       name,
-      application: { ...application, tokenSha256: application.tokenSha256 },
+      application,
+      grounds: { by: 'token', tokenSha256: application.tokenSha256 },
       sender: { pod: undefined, conversation: undefined, address: '10.0.0.1' },
-      receivedAt: new Date().toISOString(),
+      value: { receivedAt: new Date().toISOString(), provenBy: 'token' },
     });
     expect(token).not.toBe('');
     return { result, status: await statusOf(name) };

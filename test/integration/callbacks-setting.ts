@@ -1,17 +1,28 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { APPLICATIONS, type Application } from '../../src/applications/index.ts';
 import {
   createApplicationCache,
-  createCallbackRouter,
-  createGoodbyeStore,
-  createSignalStore,
-  type CallbackRouterOptions,
+  createCallbacks,
+  type CallbacksOptions,
+  type ClientCertificates,
 } from '../../src/callbacks/index.ts';
 import type { Hook } from '../../src/contract/index.ts';
-import { createHttpListener, type Listener } from '../../src/http/index.ts';
-import { createKubeClient, systemClock, type FullKubeClient } from '../../src/kube/index.ts';
+import {
+  createHttpListener,
+  createHttpsListener,
+  type HttpsListenerOptions,
+  type Listener,
+  type ListenerLimits,
+} from '../../src/http/index.ts';
+import {
+  createEventRecorder,
+  createKubeClient,
+  systemClock,
+  type FullKubeClient,
+} from '../../src/kube/index.ts';
 import { writeAccountKubeconfig } from './account-kubeconfig.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
 import { waitFor } from '../cluster/wait-for.ts';
@@ -19,14 +30,22 @@ import { createRecordingLogger, createRecordingMetrics } from '../unit/callbacks
 
 export const NAMESPACE = 'shop';
 
-/** The rights of the callbacks' service account, as the manifests grant them: the tests run with no others. */
-const RIGHTS = [
-  { apiGroups: ['hooks.krake.dev'], resources: ['applications'], verbs: ['get', 'list', 'watch'] },
-  { apiGroups: ['hooks.krake.dev'], resources: ['applications/status'], verbs: ['patch'] },
-];
+export const SYSTEM_NAMESPACE = 'krake-system';
+const ACCOUNT = 'krake-hooks-callbacks';
+
+/** How a replica differs from one over plain HTTP, without certificates. */
+export interface ReplicaOptions extends Partial<CallbacksOptions> {
+  /** Serves TLS, and asks for client certificates unless they are off. */
+  readonly https?: Pick<HttpsListenerOptions, 'tls' | 'clients'>;
+  readonly certificates?: ClientCertificates;
+  readonly limits?: Partial<ListenerLimits>;
+  /** Stands between the callbacks and the API server. */
+  readonly client?: FullKubeClient;
+}
 
 export interface CallbacksReplica {
   readonly baseUrl: string;
+  readonly port: number;
   readonly logger: ReturnType<typeof createRecordingLogger>;
   readonly metrics: ReturnType<typeof createRecordingMetrics>;
   readonly cache: ReturnType<typeof createApplicationCache>;
@@ -48,7 +67,7 @@ export interface CallbacksSetting {
   readonly admin: FullKubeClient;
   /** A client with the rights of the callbacks alone. */
   readonly callbacksClient: FullKubeClient;
-  replica(options?: Partial<CallbackRouterOptions>): Promise<CallbacksReplica>;
+  replica(options?: ReplicaOptions): Promise<CallbacksReplica>;
   /** Makes an Application as the controller would and returns its token. */
   createApplication(name: string, options?: ApplicationOptions): Promise<string>;
   /** Writes status.shutdown as the controller would, over whatever is there. */
@@ -64,6 +83,8 @@ export interface ApplicationOptions {
   /** False: the status has no `signals` yet. */
   readonly signals?: boolean;
   readonly shutdownService?: string;
+  readonly spec?: object;
+  readonly status?: object;
 }
 
 export async function startCallbacksSetting(): Promise<CallbacksSetting> {
@@ -75,7 +96,7 @@ export async function startCallbacksSetting(): Promise<CallbacksSetting> {
   await controlPlane.kubectl(['create', 'namespace', NAMESPACE]);
   const callbacksClient = createKubeClient({
     kubeconfigPath: await grantRights(controlPlane),
-    userAgent: 'krake-hooks-callbacks/0',
+    userAgent: `${ACCOUNT}/0`,
   });
 
   return {
@@ -83,19 +104,22 @@ export async function startCallbacksSetting(): Promise<CallbacksSetting> {
     admin,
     callbacksClient,
     async replica(options = {}) {
-      const replica = await startReplica(callbacksClient, options);
+      const replica = await startReplica(options.client ?? callbacksClient, options);
       replicas.push(replica);
       return replica;
     },
-    async createApplication(name, { hooks = ['complete'], signals = true, shutdownService: service } = {}) {
+    async createApplication(
+      name,
+      { hooks = ['complete'], signals = true, shutdownService: service, spec, status: more } = {},
+    ) {
       const token = randomBytes(32).toString('base64url');
       await admin.create(APPLICATIONS, NAMESPACE, {
         apiVersion: APPLICATIONS.apiVersion,
         kind: 'Application',
         metadata: { name, namespace: NAMESPACE },
-        spec: { hooks, ...(service === undefined ? {} : { shutdown: { service } }) },
+        spec: { hooks, ...(service === undefined ? {} : { shutdown: { service } }), ...spec },
       });
-      const status = { tokenSha256: sha256(token), ...(signals ? { signals: {} } : {}) };
+      const status = { tokenSha256: sha256(token), ...(signals ? { signals: {} } : {}), ...more };
       await admin.patch(
         { resource: APPLICATIONS, namespace: NAMESPACE, name, subresource: 'status' },
         { type: 'merge', body: { status } },
@@ -135,31 +159,45 @@ export async function waitUntilKnown(replica: CallbacksReplica, name: string, to
   );
 }
 
+/** Knows nobody. */
+const NO_CERTIFICATES: ClientCertificates = {
+  ready: () => true,
+  verify: () => ({ ok: false, reason: 'unknown-issuer' }),
+  onChange: () => () => undefined,
+};
+
 async function startReplica(
   client: FullKubeClient,
-  options: Partial<CallbackRouterOptions>,
+  { https, certificates = NO_CERTIFICATES, limits, client: _client, ...options }: ReplicaOptions,
 ): Promise<CallbacksReplica> {
   const logger = createRecordingLogger();
   const metrics = createRecordingMetrics();
   const cache = createApplicationCache({ client, logger });
-  const router = createCallbackRouter(
+  const events = createEventRecorder({ client, component: ACCOUNT, instance: 'test', logger });
+  const router = createCallbacks(
+    { client, applications: cache, certificates, events, logger, metrics, clock: systemClock },
     {
-      applications: cache,
-      store: createSignalStore(client),
-      goodbyes: createGoodbyeStore(client),
-      logger,
-      metrics,
-      clock: systemClock,
+      bodyLimitBytes: 65_536,
+      ratePerApplicationPerSecond: 20,
+      rateBurst: 60,
+      clientCertificate: 'off',
+      trustedProxies: [],
+      forwardedCertificateHeader: 'ssl-client-cert',
+      podIdentity: { audience: 'hooks.krake.dev', cacheTtlMs: 10_000, reviewsPerSecond: 50 },
+      ...options,
     },
-    { bodyLimitBytes: 65_536, ratePerApplicationPerSecond: 20, rateBurst: 60, ...options },
   );
-  const listener: Listener = createHttpListener({
+  const listenerOptions = {
     name: 'callbacks',
-    host: '127.0.0.1',
+    host: https === undefined ? '127.0.0.1' : '0.0.0.0',
     port: 0,
     onRequest: router,
-    limits: { idleGraceMs: 100, drainTimeoutMs: 2_000 },
-  });
+    limits: { idleGraceMs: 100, drainTimeoutMs: 2_000, ...limits },
+  };
+  const listener: Listener =
+    https === undefined
+      ? createHttpListener(listenerOptions)
+      : createHttpsListener({ ...listenerOptions, ...https });
   const ended = new AbortController();
   await cache.start(ended.signal);
   await listener.start(ended.signal);
@@ -169,6 +207,7 @@ async function startReplica(
     `${baseUrl}/kubernetes/namespaces/${NAMESPACE}/applications/${name}/${hook}`;
   return {
     baseUrl,
+    port: listener.port(),
     logger,
     metrics,
     cache,
@@ -184,6 +223,7 @@ async function startReplica(
     async stop() {
       await listener.stop();
       await cache.stop();
+      await events.flush();
       ended.abort();
     },
   };
@@ -207,23 +247,10 @@ function putFrom(localAddress: string, url: string, body: object): Promise<PutAn
   });
 }
 
-/** A service account with the rights of the callbacks; returns the path of its kubeconfig. */
+/** The service account of the callbacks with the rights that the manifests grant it, and no others; returns the path of its kubeconfig. */
 async function grantRights(controlPlane: ControlPlane): Promise<string> {
-  const name = 'krake-hooks-callbacks';
-  const role = {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRole',
-    metadata: { name },
-    rules: RIGHTS,
-  };
-  await controlPlane.kubectl(['apply', '-f', '-'], { input: JSON.stringify(role) });
-  await controlPlane.kubectl(['create', 'serviceaccount', name]);
-  await controlPlane.kubectl([
-    'create',
-    'clusterrolebinding',
-    name,
-    `--clusterrole=${name}`,
-    `--serviceaccount=default:${name}`,
-  ]);
-  return writeAccountKubeconfig(controlPlane, 'default', name);
+  await controlPlane.kubectl(['create', 'namespace', SYSTEM_NAMESPACE]);
+  const rights = await readFile('manifests/base/rbac/callbacks.yaml', 'utf8');
+  await controlPlane.kubectl(['apply', '-f', '-'], { input: rights });
+  return writeAccountKubeconfig(controlPlane, SYSTEM_NAMESPACE, ACCOUNT);
 }

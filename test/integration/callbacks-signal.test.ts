@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { APPLICATIONS } from '../../src/applications/index.ts';
-import { createSignalStore } from '../../src/callbacks/index.ts';
+import { createSignalStore, type KnownApplication } from '../../src/callbacks/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import {
   NAMESPACE,
@@ -28,6 +28,20 @@ async function known(name: string, options?: ApplicationOptions): Promise<string
   await waitUntilKnown(replica, name, token);
   await waitUntilKnown(other, name, token);
   return token;
+}
+
+function knownTo({ cache }: CallbacksReplica, name: string): KnownApplication {
+  const application = cache.get(NAMESPACE, name);
+  if (application === undefined) throw new Error(`${name} is not known`);
+  return application;
+}
+
+function provenBy(token: string) {
+  return {
+    grounds: { by: 'token', tokenSha256: sha256(token) },
+    value: { receivedAt: new Date().toISOString(), provenBy: 'token' },
+    countedPodUid: undefined,
+  } as const;
 }
 
 describe('a PUT on a real API server, with the rights of the callbacks alone', () => {
@@ -130,7 +144,7 @@ describe('a PUT on a real API server, with the rights of the callbacks alone', (
 
   it('a token that became void is refused, also when the cache does not know it yet', async () => {
     const token = await known('revoked');
-    const { metadata } = await setting.read('revoked');
+    const before = knownTo(replica, 'revoked');
     const status = { tokenSha256: null };
     await setting.admin.patch(
       { resource: APPLICATIONS, namespace: NAMESPACE, name: 'revoked', subresource: 'status' },
@@ -140,10 +154,8 @@ describe('a PUT on a real API server, with the rights of the callbacks alone', (
     const late = await createSignalStore(setting.callbacksClient).store({
       namespace: NAMESPACE,
       name: 'revoked',
-      uid: metadata.uid,
-      tokenSha256: sha256(token),
-      hook: 'complete',
-      receivedAt: new Date().toISOString(),
+      application: before,
+      ...provenBy(token),
     });
     expect(late).toEqual({ kind: 'void' });
     await waitFor('the revocation in the cache', () =>
@@ -159,10 +171,8 @@ describe('a PUT on a real API server, with the rights of the callbacks alone', (
     const result = await store.store({
       namespace: NAMESPACE,
       name: 'namesake',
-      uid: '00000000-0000-0000-0000-000000000000',
-      tokenSha256: sha256(token),
-      hook: 'complete',
-      receivedAt: new Date().toISOString(),
+      application: { ...knownTo(replica, 'namesake'), uid: '00000000-0000-0000-0000-000000000000' },
+      ...provenBy(token),
     });
     expect(result).toEqual({ kind: 'void' });
     expect((await setting.read('namesake')).status?.signals).toEqual({});
