@@ -35,6 +35,10 @@ integration: setup ## tests on a real kube-apiserver
 e2e: setup ## tests on a real node (root, Linux)
 	@npm run --silent test:e2e
 
+.PHONY: soak
+soak: setup ## the shutdown conversation at random, with kills, for MINUTES=10; SEED=1 draws the same again
+	@MINUTES=$(MINUTES) SEED=$(SEED) node test/soak/soak.ts
+
 .PHONY: bench
 bench: setup ## measure: ratios against floors taken in the same run
 	@node bench/main.ts

@@ -36,6 +36,11 @@ export interface ControlPlane extends Cluster {
   killApiserver(): Promise<void>;
   /** Starts it again and waits until it is ready. */
   startApiserver(): Promise<void>;
+  /**
+   * Kubernetes' own controllers, as on another machine that takes over. Their clients wait longer and longer, up to a minute, for an API server that
+   * was killed several times in a row.
+   */
+  restartControllers(): Promise<void>;
   stopEtcd(): Promise<void>;
   killEtcd(): Promise<void>;
   startEtcd(): Promise<void>;
@@ -55,7 +60,13 @@ const openAsControlPlane = async (context: string): Promise<ControlPlane> => {
   return {
     ...cluster,
     ...{ stopApiserver: refuse, killApiserver: refuse, startApiserver: refuse },
-    ...{ stopEtcd: refuse, killEtcd: refuse, startEtcd: refuse, writeKubeconfigOf: refuse },
+    ...{
+      stopEtcd: refuse,
+      killEtcd: refuse,
+      startEtcd: refuse,
+      writeKubeconfigOf: refuse,
+      restartControllers: refuse,
+    },
     stop: () => rm(dir, { recursive: true, force: true }),
   };
 };
@@ -122,14 +133,17 @@ const startOwn = async (
     };
     const kubectlProgram = join(binaries.dir, 'kubectl');
     const cluster = await openCluster({ dir, kubeconfig, kubectlProgram, capabilities });
-    if (binaries.hasControllerManager) {
-      controllers.push(
-        await processes.startControllerManager(await writeKubeconfigOf('kube-controller-manager')),
-      );
-    }
-    if (binaries.hasScheduler && (options.scheduler ?? options.node !== undefined)) {
-      controllers.push(await processes.startScheduler(await writeKubeconfigOf('kube-scheduler')));
-    }
+    const startControllers = async (): Promise<void> => {
+      if (binaries.hasControllerManager) {
+        controllers.push(
+          await processes.startControllerManager(await writeKubeconfigOf('kube-controller-manager')),
+        );
+      }
+      if (binaries.hasScheduler && (options.scheduler ?? options.node !== undefined)) {
+        controllers.push(await processes.startScheduler(await writeKubeconfigOf('kube-scheduler')));
+      }
+    };
+    await startControllers();
     if (binaries.hasControllerManager) await waitForServiceAccount(cluster, controllers);
     return {
       ...cluster,
@@ -138,6 +152,10 @@ const startOwn = async (
       startApiserver: async () => {
         apiserver = await processes.startApiserver();
         await waitUntilReady(processes, [apiserver]);
+      },
+      restartControllers: async () => {
+        for (const process of controllers.splice(0)) await process.kill();
+        await startControllers();
       },
       stopEtcd: () => etcd.stop(),
       killEtcd: () => etcd.kill(),

@@ -5,7 +5,10 @@ import { conversationsOf, eventsOf, type World } from './world.ts';
 
 const RULE = 'own-removal';
 
-/** The service removes what it names by UID, and of pods only those that somebody wanted to go and that may. */
+/**
+ * The service removes what it names by UID, and of pods only those that somebody wanted to go and that may: each by itself, or all of them with
+ * their application.
+ */
 export function checkOwnRemovals(world: World): Violation[] {
   return eventsOf(world.history, 'removal')
     .filter(({ resource }) => resource !== 'leases')
@@ -36,8 +39,14 @@ function whyNotPod(
     ({ object }) =>
       object.status?.signals?.complete !== undefined ||
       Object.hasOwn(object.status?.shutdown?.going ?? {}, uid) ||
-      conversationsOf(object).some(({ reason, pods }) =>
-        pods.some((asked) => asked.uid === uid && (asked.cause !== undefined || reason === 'requested')),
+      conversationsOf(object).some(({ scope, reason, pods }) =>
+        pods.some(
+          (asked) =>
+            asked.uid === uid &&
+            (asked.cause !== undefined ||
+              reason === 'requested' ||
+              (scope === 'application' && reason === 'deletion')),
+        ),
       ),
   );
   return isWanted ? undefined : 'nobody had asked for it';

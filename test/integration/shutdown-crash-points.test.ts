@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startCrashSetting, type CrashSetting } from './shutdown-crash-setting.ts';
-import { play, type Mishap } from './shutdown-run.ts';
+import { killed } from './shutdown-mishaps.ts';
+import { play } from './shutdown-run.ts';
 import { scenarios } from './shutdown-scenarios.ts';
 
 // The service is killed at its first write after the deletion, at its second, and so on, until a run comes to its end without a kill; each
@@ -17,16 +18,6 @@ beforeAll(async () => {
 afterAll(async () => {
   if (isOpen) await setting.stop();
 }, 60_000);
-
-const killed = (when: Mishap['when']): Mishap => ({
-  what: 'killed',
-  when,
-  strike: (of) => of.killService(),
-  repair: async (of) => {
-    await of.untilKilled();
-    await of.ensureService();
-  },
-});
 
 describe('killed at each write', () => {
   it.each(Object.entries(scenarios))(

@@ -11,14 +11,8 @@ import {
   goodbye,
   tell,
   type Story,
+  podForm,
 } from './story.ts';
-
-const podForm = (second: object = {}) =>
-  conversation({
-    form: 'pod',
-    scope: 'pods',
-    pods: [{ uid: 'a', name: 'pod-a', ask: { attempts: 1, attemptedAt: at(0) }, ...second }],
-  });
 
 describe('a history in which something does not hold', () => {
   it.each<[rule: string, name: string, story: () => Story]>([
@@ -125,8 +119,8 @@ describe('a history in which something does not hold', () => {
       'own-removal',
       'of a pod that nobody wanted to go',
       () => {
-        const story = asked();
-        story.conversations(conversation({ confirmation: confirmation() }));
+        const story = asked({ scope: 'pods' });
+        story.conversations(conversation({ scope: 'pods', confirmation: confirmation() }));
         story.put();
         story.removal('a');
         return story;

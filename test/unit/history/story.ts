@@ -185,3 +185,11 @@ export function goodbye(story: Story): Story {
   story.application({ shutdown: { sequence: 1, going: {}, conversations: [] } });
   return story;
 }
+
+/** A conversation with the pod itself. */
+export const podForm = (second: object = {}) =>
+  conversation({
+    form: 'pod',
+    scope: 'pods',
+    pods: [{ uid: 'a', name: 'pod-a', ask: { attempts: 1, attemptedAt: at(0) }, ...second }],
+  });

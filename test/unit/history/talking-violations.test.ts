@@ -1,13 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { broken } from './broken.ts';
-import { asked, at, confirmation, conversation, ended, goodbye, tell, type Story } from './story.ts';
-
-const podForm = (second: object = {}) =>
-  conversation({
-    form: 'pod',
-    scope: 'pods',
-    pods: [{ uid: 'a', name: 'pod-a', ask: { attempts: 1, attemptedAt: at(0) }, ...second }],
-  });
+import { asked, at, confirmation, conversation, ended, goodbye, tell, type Story, podForm } from './story.ts';
 
 describe('a history in which something does not hold', () => {
   it.each<[rule: string, name: string, story: () => Story]>([
