@@ -41,6 +41,7 @@ const GRACE_MS = 60_000;
 const LOOK_PAUSE_MS = 1_000;
 /** Below the deadline of a review. */
 const LOOK_TIMEOUT_MS = 1_000;
+/** Written in hex: of a path the API server takes lower case only. */
 const SECRET_BYTES = 32;
 const MAX_ATTEMPTS = 5;
 
@@ -68,7 +69,7 @@ export function createSecretPath(deps: SecretPathDeps, options: SecretPathOption
       const configuration = await client.get<WebhookConfiguration>(ref, { timeoutMs: LOOK_TIMEOUT_MS });
       const segments = configuration === undefined ? [] : readSecretSegments(configuration, path);
       remember(segments);
-      const wanted = segments[0] ?? randomBytes(SECRET_BYTES).toString('base64url');
+      const wanted = segments[0] ?? randomBytes(SECRET_BYTES).toString('hex');
       const body = configuration && buildWebhookPathPatch(configuration, path, wanted);
       if (body === undefined) return;
       isNamed = false;
@@ -78,7 +79,9 @@ export function createSecretPath(deps: SecretPathDeps, options: SecretPathOption
         return;
       }
     }
-    throw new Error('the webhook configuration kept changing while its path was written');
+    throw new Error(
+      'the path was not taken: the webhook configuration kept changing, or is invalid otherwise',
+    );
   }
 
   function remember(segments: readonly string[]): void {

@@ -1,6 +1,6 @@
 import type { WebhookConfiguration } from './webhook-configuration.ts';
 
-/** base64url or hex, at least 128 bits of the latter. */
+/** As hex at least 128 bits. */
 const SECRET_SEGMENT = /^[A-Za-z0-9_-]{32,}$/;
 
 type ClientConfig = NonNullable<WebhookConfiguration['webhooks']>[number]['clientConfig'];

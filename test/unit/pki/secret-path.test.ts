@@ -5,7 +5,7 @@ import { createSecretPath } from '../../../src/pki/secret-path.ts';
 import type { WebhookConfiguration } from '../../../src/pki/webhook-configuration.ts';
 import { createManualClock, createMemoryLogger, settle, type ManualClock } from './fakes.ts';
 
-const SECRET_PATH = /^\/mutate\/[A-Za-z0-9_-]{43}$/;
+const SECRET_PATH = /^\/mutate\/[0-9a-f]{64}$/;
 type ClientConfig = NonNullable<WebhookConfiguration['webhooks']>[number]['clientConfig'];
 interface StoredConfiguration extends WebhookConfiguration {
   webhooks: { readonly name: string; clientConfig: ClientConfig }[];
@@ -91,7 +91,7 @@ describe('createSecretPath', () => {
     await start();
     await clock.advance(1_000);
     expect(api.stored?.webhooks[0]?.clientConfig.url).toMatch(
-      /^https:\/\/127\.0\.0\.1:8443\/mutate\/[\w-]{43}$/,
+      /^https:\/\/127\.0\.0\.1:8443\/mutate\/[0-9a-f]{64}$/,
     );
     await secretPath.stop();
   });
