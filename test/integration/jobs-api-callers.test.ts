@@ -1,4 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { issueCa, issueServingCertificate } from '../../src/pki/issue-certificate.ts';
 import { JOB_DONE_WATCHERS } from '../../src/jobs/index.ts';
 import { createCall } from './jobs-api-call.ts';
 import {
@@ -143,5 +150,37 @@ describe('who may call', () => {
   it('none without the rights, and no token of another audience', async () => {
     expect(await get(await as('nobody'))).toBe(403);
     expect(await get(await as('allowed', 'https://kubernetes.default.svc'))).toBe(401);
+  });
+});
+
+describe('with jobs.tls', () => {
+  it('HTTPS and nothing else is served, with the certificate of the files', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'krake-hooks-tls-'));
+    const fileOf = (name: string) => join(folder, name);
+    try {
+      const validity = { now: Date.now(), lifetimeMs: 3_600_000 };
+      const ca = await issueCa(validity);
+      const names = { dnsNames: ['krake-hooks-jobs.krake-system.svc'], ipAddresses: ['127.0.0.1'] };
+      const leaf = await issueServingCertificate(ca, names, validity);
+      await writeFile(fileOf('tls.crt'), leaf.cert);
+      await writeFile(fileOf('tls.key'), leaf.key);
+      await writeFile(fileOf('ca.crt'), ca.cert);
+      const { baseUrl } = await setting.replica({
+        'jobs.tls': 'true',
+        'pki.mode': 'files',
+        'pki.certFile': fileOf('tls.crt'),
+        'pki.keyFile': fileOf('tls.key'),
+        'pki.caFile': fileOf('ca.crt'),
+      });
+      const path = '/webhooks?limit=1';
+      const sent = request(`${baseUrl.replace('http:', 'https:')}${path}`, { ca: ca.cert, agent: false });
+      sent.end();
+      const [response] = (await once(sent, 'response')) as [IncomingMessage];
+      response.resume();
+      expect(response.statusCode).toBe(200);
+      await expect(fetch(`${baseUrl}${path}`)).rejects.toThrow();
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

@@ -1,6 +1,10 @@
-import { afterAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
+import { createKubeClient, type FullKubeClient } from '../../src/kube/index.ts';
+import type { ResolveHost } from '../../src/outbound/index.ts';
+import { startJobsLeader } from './jobs-leader.ts';
+import { answerWith } from './jobs-receiver.ts';
 import { useJobsScene } from './jobs-scene.ts';
 import { eventually } from './jobs-setting.ts';
 
@@ -174,4 +178,41 @@ describe('a webhook made with kubectl that leads to', () => {
 it('nothing of what went on ended the process', async () => {
   expect(await scene.replica.metrics()).toMatch(/krake_hooks_deliveries_ended_total/);
   expect(scene.replica.output()).not.toMatch(/unhandled/);
+});
+
+describe('a name that leads elsewhere', () => {
+  let client: FullKubeClient;
+  beforeAll(async () => {
+    await scene.setting.stopReplicas();
+    client = createKubeClient({ kubeconfigPath: scene.setting.kubeconfig, userAgent: 'krake-hooks-jobs/0' });
+  });
+  afterAll(() => client.close());
+
+  it('after the check is not asked for again; at the next attempt it is, and refused', async () => {
+    const { port } = new URL(scene.receiver.url);
+    let asked = 0;
+    const resolveHost: ResolveHost = () => {
+      asked += 1;
+      // Allowed at the check; whoever asks once more for the connection is led to the metadata service.
+      return Promise.resolve({
+        kind: 'addresses',
+        addresses: [asked === 1 ? '127.0.0.1' : '169.254.169.254'],
+      });
+    };
+    scene.receiver.behave(answerWith(503));
+    const leader = await startJobsLeader({ client, resolveHost, maxRefusals: 2 });
+    const before = scene.receiver.received.length;
+    try {
+      const state = await deliverTo(`http://rebind.example:${port}/rebind`);
+      await eventually('DeadLetter', async () => (await state()).phase === 'DeadLetter');
+      expect(await state()).toMatchObject({
+        reason: 'Refused',
+        last: { error: expect.stringContaining('address-refused') },
+      });
+      // One question for each attempt, and the first attempt alone has reached anybody.
+      expect([asked, scene.receiver.received.length - before]).toEqual([3, 1]);
+    } finally {
+      await leader.end();
+    }
+  });
 });
