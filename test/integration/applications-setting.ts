@@ -8,7 +8,13 @@ import {
   type CertificateSource,
   type ShutdownCaller,
 } from '../../src/applications/index.ts';
-import { WORKLOAD_KINDS, callbackUrl, secretName, type WorkloadKind } from '../../src/contract/index.ts';
+import {
+  LABEL_APPLICATION,
+  WORKLOAD_KINDS,
+  callbackUrl,
+  secretName,
+  type WorkloadKind,
+} from '../../src/contract/index.ts';
 import {
   createEventRecorder,
   createKubeClient,
@@ -72,6 +78,8 @@ export interface ApplicationsSetting {
   applicationThat(name: string, what: string, check: (app: Application) => boolean): Promise<Application>;
   gone(kind: WorkloadKind, name: string): Promise<true>;
   secret(application: string): Promise<SecretObject | undefined>;
+  /** Waits for a pod of the application, which then runs as far as its status says so: there is no kubelet. */
+  runningPod(application: string): Promise<KubeObject>;
   /** Stores the complete signal as callbacks do: bound to the token that is valid now. */
   signal(application: string): Promise<void>;
   stopReplicas(): Promise<void>;
@@ -150,6 +158,18 @@ export async function startApplicationsSetting(): Promise<ApplicationsSetting> {
         namespace: NAMESPACE,
         name: secretName(application),
       }),
+    async runningPod(application) {
+      const labelSelector = `${LABEL_APPLICATION}=${application}`;
+      const pod = await waitFor(
+        `a pod of ${application}`,
+        async () => (await admin.list(WORKLOAD_KINDS.Pod, NAMESPACE, { labelSelector })).items[0],
+        SOON,
+      );
+      const status = { phase: 'Running', podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.1' }] };
+      const ref = { ...refOf('Pod', pod.metadata.name ?? ''), subresource: 'status' } as const;
+      await admin.patch(ref, { type: 'merge', body: { status } });
+      return pod;
+    },
     async signal(application) {
       const app = await setting.application(application);
       await admin.patch(

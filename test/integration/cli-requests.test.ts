@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { isHolding, type Application } from '../../src/applications/index.ts';
-import { ANNOTATION_REQUEST, LABEL_APPLICATION, WORKLOAD_KINDS } from '../../src/contract/index.ts';
+import { ANNOTATION_REQUEST, WORKLOAD_KINDS } from '../../src/contract/index.ts';
 import type { KubeObject } from '../../src/kube/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { NAMESPACE, startApplicationsSetting, type ApplicationsSetting } from './applications-setting.ts';
@@ -41,24 +41,10 @@ const krakeHooks = (...args: string[]): Promise<Ended> =>
 
 const held = (app: Application) => (app.status?.shutdown?.conversations ?? []).filter(isHolding);
 
-async function runningPod(application: string): Promise<KubeObject> {
-  const labelSelector = `${LABEL_APPLICATION}=${application}`;
-  const pod = await waitFor(
-    `the pod of ${application}`,
-    async () => (await setting.admin.list(WORKLOAD_KINDS.Pod, NAMESPACE, { labelSelector })).items[0],
-    SOON,
-  );
-  const name = pod.metadata.name ?? '';
-  const status = { phase: 'Running', podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.1' }] };
-  const ref = { resource: WORKLOAD_KINDS.Pod, namespace: NAMESPACE, name, subresource: 'status' } as const;
-  await setting.admin.patch(ref, { type: 'merge', body: { status } });
-  return pod;
-}
-
 /** A Deployment with a running pod, and its Application. */
 async function start(name: string, annotations: Readonly<Record<string, string>> = {}): Promise<KubeObject> {
   await setting.createWorkload('Deployment', name, { hooks: 'shutdown', annotations });
-  const pod = await runningPod(`deployment-${name}`);
+  const pod = await setting.runningPod(`deployment-${name}`);
   await setting.applicationThat(`deployment-${name}`, 'runs', ({ status }) => status?.phase === 'Running');
   return pod;
 }
@@ -186,5 +172,43 @@ describe('krake-hooks', () => {
     expect(other.err).toContain('the request "release" is still to be taken up');
     await setting.replica();
     await setting.applicationThat('deployment-later', 'is let go', (app) => held(app).length === 0);
+  });
+});
+
+describe('krake-hooks rotate', () => {
+  it('gives a new token, also without the shutdown hook, and says what that means for pods that run', async () => {
+    await setting.createWorkload('Deployment', 'turn', { hooks: 'complete' });
+    await setting.runningPod('deployment-turn');
+    const before = await setting.applicationThat(
+      'deployment-turn',
+      'runs',
+      ({ status }) => status?.phase === 'Running',
+    );
+    const graceful = await krakeHooks('rotate', 'deployment/turn', '--grace', '1h');
+    expect(graceful).toMatchObject({ code: 0 });
+    expect(graceful.out).toContain('asked: rotate:1h Application deployment-turn in namespace shop');
+    expect(graceful.out).toContain('the former ones are taken for 1h more');
+    const kept = await setting.application('deployment-turn');
+    expect(kept?.status?.formerTokens?.map(({ sha256 }) => sha256)).toEqual([before.status?.tokenSha256]);
+    for (let times = 0; times < 2; times++) {
+      const held = (await setting.application('deployment-turn'))?.status?.tokenSha256;
+      const { code, out } = await krakeHooks('rotate', 'deployment-turn');
+      expect({ code, out }).toMatchObject({ code: 0 });
+      expect(out).toContain('void at once');
+      const app = await setting.application('deployment-turn');
+      expect(app?.status?.tokenSha256).not.toBe(held);
+      expect(app?.status?.formerTokens).toBeUndefined();
+    }
+    await setting.applicationThat(
+      'deployment-turn',
+      'tells of the pods',
+      ({ status }) => status?.conditions?.some(({ reason }) => reason === 'TokenRenewed') === true,
+    );
+  });
+
+  it('refuses what makes no sense', async () => {
+    const nonsense = await krakeHooks('rotate', 'deployment-turn', '--grace', 'soon');
+    expect(nonsense).toMatchObject({ code: 1 });
+    expect(nonsense.err).toContain('--grace soon: write a duration');
   });
 });

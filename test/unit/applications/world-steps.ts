@@ -26,6 +26,7 @@ const PERFORM: Perform = {
     if (world.app) world.app = bump(world, { ...world.app, status });
   },
   'store-complete'(world, { status }) {
+    world.signalled = new Set((status.workloads ?? []).map(({ uid }) => uid));
     if (world.app) world.app = bump(world, { ...world.app, status });
   },
   'issue-token'(world, { status }, crashes) {
