@@ -59,7 +59,8 @@ export function createKubeClient(options: KubeClientOptions): FullKubeClient {
     ...objectMethods(rest),
     ...watchMethods(rest),
     patchTogether: (patches, request = {}) => patchTogether(rest, patches, request),
-    getRaw: (path, request = {}) => rest.send({ method: 'GET', path, ...limits(request) }),
+    getRaw: (path, { accept, ...request } = {}) =>
+      rest.send({ method: 'GET', path, ...limits(request), ...(accept === undefined ? {} : { accept }) }),
     close: () => rest.close(),
   };
 }

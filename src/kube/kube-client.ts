@@ -166,8 +166,8 @@ export interface FullKubeClient extends KubeClient, WatchClient {
     patches: readonly JointPatch[],
     options?: RequestOptions,
   ): Promise<PromiseSettledResult<KubeObject>[]>;
-  /** The parsed answer of a GET on an absolute path, for example `/version`. */
-  getRaw(path: string, options?: RequestOptions): Promise<unknown>;
+  /** The parsed answer of a GET on an absolute path, for example `/version`. `accept`: a kind of JSON other than the usual one. */
+  getRaw(path: string, options?: RequestOptions & { readonly accept?: string }): Promise<unknown>;
   /** Closes idle connections; requests under way end by themselves. */
   close(): void;
 }
