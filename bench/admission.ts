@@ -1,6 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cpuSecondsOf } from './cpu-seconds.ts';
 import { startContenders, type Contender } from './contenders.ts';
 import { runLoad, type LoadResult } from './load.ts';
 import { realisticReview } from './realistic-review.ts';
@@ -110,16 +111,6 @@ async function measure(
   if (result.failures > 0)
     throw new Error(`${name}: ${result.failures} requests failed at ${connections} connections`);
   return { ...result, cpuUs };
-}
-
-/** User and system time of a process so far; NaN where there is no /proc. */
-function cpuSecondsOf(pid: number): number {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    return (Number(fields[11]) + Number(fields[12])) / 100; // clock ticks, 100 a second on every Linux of today
-  } catch {
-    return Number.NaN;
-  }
 }
 
 const med = (runs: readonly Measurement[], key: keyof Measurement): number =>

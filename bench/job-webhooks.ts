@@ -12,6 +12,7 @@ import {
   type JobsSetting,
 } from '../test/integration/jobs-setting.ts';
 import { startReceiver, type Receiver } from '../test/integration/jobs-receiver.ts';
+import { jobCosts } from './job-costs.ts';
 import { inParallel } from './many-deployments.ts';
 import { percentile, printTable, type Verdict } from './report.ts';
 
@@ -26,6 +27,9 @@ export async function benchJobWebhooks(quick: boolean): Promise<Verdict[]> {
     await setting.createWebhook('ours', { url: `${receiver.url}/ours` });
     const verdicts = await latency(setting, receiver, quick ? 50 : 200);
     verdicts.push(...(await atOnce(setting, receiver, quick ? 300 : 1_000)));
+    const replica = await setting.replica(SETTINGS);
+    verdicts.push(...(await jobCosts(setting, receiver, replica, quick ? 200 : 500)));
+    await replica.stop();
     verdicts.push(...(await rest(setting, quick ? 300 : 1_000)));
     verdicts.push(...(await memory(setting, quick ? 2_000 : 10_000)));
     return verdicts;

@@ -1,14 +1,12 @@
 import {
   createWorkQueue,
-  isConflict,
-  isNotFound,
   type EventRecorder,
   type KubeClient,
   type ProcessResult,
   type WorkQueueMetrics,
 } from '../kube/index.ts';
 import type { Logger } from '../observability/index.ts';
-import { DONE_EVENTS, JOB_DONE_WATCHERS } from './api-version.ts';
+import { DONE_EVENTS } from './api-version.ts';
 import { chooseWebhooks } from './choose-webhooks.ts';
 import { createCollector } from './collector.ts';
 import type { JobCaches } from './job-caches.ts';
@@ -17,7 +15,7 @@ import { createJobMarker, settledMark } from './job-marker.ts';
 import type { KnownWatcher } from './known-watcher.ts';
 import { createOutbox } from './outbox.ts';
 import { readOwnerAsks } from './owner-asks.ts';
-import { planWatcher, type WantedDelivery } from './plan-watcher.ts';
+import { createWatcherKeeper } from './watcher-keeper.ts';
 import type { JobEvent, WebhookDelivery } from './webhook-delivery.ts';
 
 export interface JobControllerDeps {
@@ -49,12 +47,6 @@ export interface JobController {
   busy(): boolean;
 }
 
-/** A status that only says what everybody can see is written after this, if it still holds: most Jobs' ends need one write then. */
-const LAZY_STATUS_MS = 1_000;
-/** Timers may come a little early; who then asks again at once asks many times. */
-const TIMER_SLACK_MS = 20;
-const DISCONNECTED_RETRY_MS = 1_000;
-
 interface Happening {
   readonly job: JobFacts;
   readonly event: JobEvent;
@@ -78,13 +70,13 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
   const collector = createCollector({ client, caches, logger, now }, options);
   /** What happened and is not yet in the outbox, by Job UID and event: the Job may be gone before it is. */
   const happenings = new Map<string, Happening>();
-  /** When a watcher's plan could first wait with its status. */
-  const lazySince = new Map<string, number>();
+  const isServed = (namespace: string): boolean => caches.namespaces.get(namespace)?.terminating === false;
+  const watcherKeeper = createWatcherKeeper({ client, caches, outbox, recalledEnd, isServed, now });
   let stopListening: (() => void) | undefined;
 
   const queue = createWorkQueue<string>({
     name: 'jobs',
-    process: (key) => (key.startsWith('w:') ? processWatcher(key.slice(2)) : processHappening(key)),
+    process: (key) => (key.startsWith('w:') ? watcherKeeper.process(key.slice(2)) : processHappening(key)),
     workers: options.workers,
     logger,
     backoffBaseMs: 50,
@@ -144,8 +136,6 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
     }
   }
 
-  const isServed = (namespace: string): boolean => caches.namespaces.get(namespace)?.terminating === false;
-
   async function processHappening(key: string): Promise<ProcessResult> {
     const happening = happenings.get(key);
     if (happening === undefined) return {};
@@ -173,75 +163,6 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
         outbox.ensure({ namespace: job.namespace, webhook: { name, uid }, event }),
       ),
     );
-  }
-
-  async function processWatcher(key: string): Promise<ProcessResult> {
-    const known = caches.watchers.get(key);
-    const watcher = known?.open;
-    if (known === undefined || watcher === undefined || !isServed(known.namespace)) {
-      lazySince.delete(key);
-      return {};
-    }
-    const { namespace, name } = known;
-    const plan = planWatcher({
-      watcher,
-      job: caches.jobs.get(`${namespace}/${known.jobName}`),
-      recalledEnd,
-      webhook: (webhookName) => {
-        const webhook = caches.webhooks.get(`${namespace}/${webhookName}`);
-        return webhook && { uid: webhook.metadata.uid, events: webhook.spec.events };
-      },
-      delivery: (uid, event, occasion) =>
-        outbox.find({ namespace, webhook: { name: '', uid }, event, occasion }),
-      now: now(),
-    });
-    if (plan.wanted.length > 0) {
-      await Promise.all(plan.wanted.map((wanted) => ensureWanted(namespace, wanted)));
-      return processWatcher(key);
-    }
-    const inMs =
-      plan.lookAgainAt === undefined ? undefined : Math.max(1, plan.lookAgainAt - now() + TIMER_SLACK_MS);
-    const lookAgain: ProcessResult = inMs === undefined ? {} : { requeueAfterMs: inMs };
-    if (!plan.changed) return lookAgain;
-    if (plan.canWait) {
-      const since = lazySince.get(key) ?? now();
-      lazySince.set(key, since);
-      const waitMs = since + LAZY_STATUS_MS - now();
-      if (waitMs > 0)
-        return { requeueAfterMs: Math.min(waitMs + TIMER_SLACK_MS, inMs ?? Number.POSITIVE_INFINITY) };
-    } else if (!caches.connected()) {
-      // What is not seen may have happened: nothing final is decided upon an old picture.
-      return { requeueAfterMs: DISCONNECTED_RETRY_MS };
-    }
-    lazySince.delete(key);
-    await writeStatus(watcher.metadata, { namespace, name }, plan.status);
-    return lookAgain;
-  }
-
-  async function ensureWanted(
-    namespace: string,
-    { webhook, event, occasion }: WantedDelivery,
-  ): Promise<void> {
-    const { metadata } = caches.webhooks.get(`${namespace}/${webhook}`) ?? {};
-    if (metadata === undefined) return;
-    await outbox.ensure({ namespace, webhook: { name: webhook, uid: metadata.uid }, event, occasion });
-  }
-
-  async function writeStatus(
-    metadata: { readonly uid: string; readonly resourceVersion?: string },
-    ref: { readonly namespace: string; readonly name: string },
-    status: object,
-  ): Promise<void> {
-    const { uid, resourceVersion } = metadata;
-    try {
-      await client.patch(
-        { resource: JOB_DONE_WATCHERS, ...ref, subresource: 'status' },
-        { type: 'merge', body: { metadata: { uid, resourceVersion }, status } },
-      );
-    } catch (error) {
-      // Gone, or the watch is about to bring what another has written, and with it the next look.
-      if (!isNotFound(error) && !isConflict(error)) throw error;
-    }
   }
 
   /** The event of a Job that is gone, told by what is on its way to the outbox or in it. */
