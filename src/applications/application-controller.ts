@@ -57,7 +57,7 @@ export interface ApplicationController {
 }
 
 /** Pods come and go in bursts; one look after each burst is enough. */
-const POD_SETTLE_MS = 200;
+const SETTLE_MS = 200;
 const SYNC_POLL_MS = 10;
 /** A new CA bundle is in all Secrets after this time, or faster: 20 ms an Application. */
 const BUNDLE_SPREAD_MS = 60_000;
@@ -110,7 +110,8 @@ export function createApplicationController(
     },
     onMember(before, after) {
       index.changeMember(before, after);
-      if (before !== undefined) changed(keyOf(before));
+      // Its pods go right after it.
+      if (before !== undefined) changed(keyOf(before), after === undefined ? SETTLE_MS : 0);
       if (after !== undefined) changed(keyOf(after));
     },
     onPod(before, after) {
@@ -119,7 +120,7 @@ export function createApplicationController(
         if (pod === undefined) continue;
         const key = keyOf(pod);
         const canWait = pod.self === undefined && watched.applications.get(key) !== undefined;
-        changed(key, canWait ? POD_SETTLE_MS : 0);
+        changed(key, canWait ? SETTLE_MS : 0);
         if (pod.self !== undefined && keyOf(pod.self) !== key) changed(keyOf(pod.self));
       }
     },

@@ -90,7 +90,7 @@ export async function performStep(
     case 'delete-secret':
       await secrets.remove(appOf(view), step.uid, signal);
       metrics.action('secret-deleted');
-      return withSecret(await secrets.read(appOf(view), signal));
+      return withSecret({ state: 'absent' });
     case 'delete-application': {
       const { uid } = appOf(view).metadata;
       await deps.client.delete(refOf(view), { uid, propagationPolicy: 'Background', signal });
@@ -101,8 +101,7 @@ export async function performStep(
       };
     }
     case 'release-secret':
-      await secrets.release(appOf(view), step.uid, signal);
-      return withSecret(await secrets.read(appOf(view), signal));
+      return withSecret(await secrets.release(appOf(view), step.uid, signal));
     default:
       return isShutdownStep(step)
         ? performShutdown(view, appOf(view), step, deps, signal)

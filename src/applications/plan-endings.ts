@@ -4,7 +4,7 @@ import { ending } from './plan-completion.ts';
 import { planStamps } from './plan-upkeep.ts';
 import { finished, hooksDisabled, hooksEnabled, startedAnew } from './planned-events.ts';
 import { letGo } from './shutdown/plan-leaving.ts';
-import { NO_CREDENTIALS, issueForNewLife, planRetirement, removeSecret } from './plan-token.ts';
+import { issueForNewLife, NO_CREDENTIALS, planRetirement, removeSecret, RETIRED } from './plan-token.ts';
 import type { Situation } from './situation.ts';
 import { refsOf } from './wish.ts';
 
@@ -50,7 +50,8 @@ export function planGone(s: Situation): Step | undefined {
   if (s.asking.length > 0 || s.survivors.length > 0) return undefined;
   if (!s.managed && s.bound.size === 0) return waitForWorkloads(s);
   const { finishedAt } = s.status;
-  if (finishedAt === undefined) return finishGone(s);
+  // With its last pod: one write tells of both.
+  if (finishedAt === undefined) return (s.podCount === 0 ? removeSecret(s) : undefined) ?? finishGone(s);
   const retired = planRetirement(s);
   if (retired !== undefined) return retired;
   const until = Date.parse(finishedAt) + s.finishedTtlMs;
@@ -105,7 +106,7 @@ function finishGone(s: Situation): Step | undefined {
   const next = nextStatus(
     s,
     { phase: hasFailed ? 'Failed' : 'Completed', finishedAt: timestamp(s.now) },
-    [{ type: 'Completed', status: 'True', reason, message }],
+    [{ type: 'Completed', status: 'True', reason, message }, ...(s.podCount === 0 ? [RETIRED] : [])],
     ['PodsInjected', 'Stamped'],
   );
   return statusStep(s, next, [finished(byHook ? 'Completed' : reason, message, [])]);

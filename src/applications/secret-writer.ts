@@ -29,8 +29,8 @@ export interface SecretWriter {
   /** Brings everything but token and certificate in order; nothing for a Secret that is gone by now. */
   bringInOrder(app: Application, signal: AbortSignal): Promise<void>;
   remove(app: Application, uid: string, signal: AbortSignal): Promise<void>;
-  /** Takes our finalizer off; nothing for a Secret that is gone, or another one by now. */
-  release(app: Application, uid: string, signal: AbortSignal): Promise<void>;
+  /** Takes our finalizer off; nothing for a Secret that is gone, or another one by now. Returns what is there then. */
+  release(app: Application, uid: string, signal: AbortSignal): Promise<SecretState>;
 }
 
 const NOTHING: SecretContents = { token: undefined, certificate: undefined };
@@ -87,7 +87,12 @@ export function createSecretWriter({ client, caBundle }: SecretWriterDeps): Secr
     },
     async release(app, uid, signal) {
       const found = await get(app, signal);
-      if (found?.metadata.uid === uid) await client.replace(refOf(app), releasedSecret(found), { signal });
+      const isMeant = found?.metadata.uid === uid;
+      const left = isMeant
+        ? await client.replace<SecretObject>(refOf(app), releasedSecret(found), { signal })
+        : found;
+      const isGone = left?.metadata.deletionTimestamp !== undefined && !left.metadata.finalizers?.length;
+      return describeSecret(isGone ? undefined : left, app, caBundle());
     },
   };
 }

@@ -72,7 +72,8 @@ function phaseAfterwards(s: ShutdownSituation): Phase | undefined {
   const isOurs =
     CONVERSATION_PHASES.includes(s.status.phase) || shutdownPhase(s.status.shutdown, s) !== undefined;
   if (!isOurs) return undefined;
-  return s.asking.every(({ deleting }) => deleting) ? 'Deleting' : 'Running';
+  const isGoing = s.view.namespaceState === 'terminating' || s.asking.every(({ deleting }) => deleting);
+  return isGoing ? 'Deleting' : 'Running';
 }
 
 /** Whether there is anything for which the pods have to be read. */
