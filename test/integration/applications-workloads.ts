@@ -1,4 +1,5 @@
 import {
+  ANNOTATION_AUTH,
   ANNOTATION_COMPLETE_ACTION,
   ANNOTATION_HOOKS,
   ANNOTATION_STAMPED_FROM,
@@ -58,9 +59,11 @@ function askOf({ hooks = 'complete', action, annotations }: WorkloadOptions): Re
 
 function buildTemplate(kind: WorkloadKind, name: string, application: string, options: WorkloadOptions) {
   const { hooks = 'complete', template: byTemplate = false } = options;
+  const auth = options.annotations?.[ANNOTATION_AUTH];
   const stamp = {
     [ANNOTATION_HOOKS]: hooks,
     [ANNOTATION_STAMPED_FROM]: byTemplate ? 'template' : 'workload',
+    ...(auth === undefined ? {} : { [ANNOTATION_AUTH]: auth }),
   };
   const isStamped = hooks !== '';
   return {
