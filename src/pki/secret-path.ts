@@ -31,7 +31,7 @@ export interface SecretPath {
   stop(): Promise<void>;
   /** A secret path is in the live webhook configuration, as far as it was seen. */
   ready(): boolean;
-  /** Compared in constant time. An unknown one has the configuration read anew first, at most once a second. Never rejects. */
+  /** Compared in constant time. An unknown one has the configuration read anew first: those of one second share a read. Never rejects. */
   isKnown(segment: string): boolean | Promise<boolean>;
 }
 
@@ -61,8 +61,9 @@ export function createSecretPath(deps: SecretPathDeps, options: SecretPathOption
   /** By digest, as base64: the digest and when it was last seen in the configuration. */
   const known = new Map<string, { readonly digest: Buffer; seenAt: number }>();
   let isNamed = false;
-  let looking: Promise<void> | undefined;
-  let lookedAt = -Infinity;
+  let scheduled: Promise<void> | undefined;
+  /** When a caller last had the configuration read. */
+  let askedAt = -Infinity;
 
   async function look(): Promise<void> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -109,12 +110,19 @@ export function createSecretPath(deps: SecretPathDeps, options: SecretPathOption
     }
   }
 
-  function lookAgain(): Promise<void> {
-    looking ??= (() => {
-      lookedAt = clock.monotonic();
-      return look().finally(() => (looking = undefined));
-    })();
-    return looking;
+  /** A look that begins after this call; those who call in the meantime share it. */
+  function nextLook(): Promise<void> {
+    scheduled ??= new Promise((resolve) => {
+      clock.after(Math.max(0, askedAt + LOOK_PAUSE_MS - clock.monotonic()), () => {
+        scheduled = undefined;
+        askedAt = clock.monotonic();
+        // What went wrong, the poll meets as well, and tells.
+        look()
+          .catch(() => undefined)
+          .finally(resolve);
+      });
+    });
+    return scheduled;
   }
 
   /** Each is compared, whatever came of the one before. */
@@ -130,7 +138,7 @@ export function createSecretPath(deps: SecretPathDeps, options: SecretPathOption
     {
       subject: 'secret path of the webhook configuration',
       intervalMs: () => options.pollIntervalMs ?? POLL_INTERVAL_MS,
-      run: lookAgain,
+      run: look,
     },
   );
   return {
@@ -142,12 +150,7 @@ export function createSecretPath(deps: SecretPathDeps, options: SecretPathOption
     stop: () => poll.stop(),
     ready: () => isNamed,
     isKnown(segment) {
-      if (matches(segment)) return true;
-      if (looking === undefined && clock.monotonic() - lookedAt < LOOK_PAUSE_MS) return false;
-      return lookAgain().then(
-        () => matches(segment),
-        () => false,
-      );
+      return matches(segment) || nextLook().then(() => matches(segment));
     },
   };
 }

@@ -110,7 +110,7 @@ export function call(
       {
         ...{ host: '127.0.0.1', port, path, method, agent: false, rejectUnauthorized: false, timeout: 5_000 },
         ...(cert !== undefined && { cert, key }),
-        headers: { 'Content-Type': type },
+        headers: { 'Content-Type': type, 'Content-Length': 2 },
       },
       (response) => {
         let text = '';

@@ -63,6 +63,16 @@ function replica(api: ReturnType<typeof createApi>, clock: ManualClock = createM
   return { secretPath, clock, logger, start: () => secretPath.start(new AbortController().signal) };
 }
 
+/** The answer for a segment that has to be looked up. */
+async function lookedUp(
+  { secretPath, clock }: ReturnType<typeof replica>,
+  segment: string,
+): Promise<boolean> {
+  const answer = secretPath.isKnown(segment);
+  await clock.advance(1_000);
+  return answer;
+}
+
 const service = (path?: string): ClientConfig => ({ service: path === undefined ? {} : { path } });
 const other = (letter: string) => letter.repeat(43);
 
@@ -119,16 +129,17 @@ describe('createSecretPath', () => {
 
   it('knows another one at its first use, and the former one for a minute', async () => {
     const api = createApi(service(`/mutate/${other('a')}`));
-    const { clock, start, secretPath } = replica(api);
+    const one = replica(api);
+    const { clock, start, secretPath } = one;
     await start();
     await clock.advance(2_000);
     api.set(service(`/mutate/${other('b')}`));
-    expect(await secretPath.isKnown(other('b'))).toBe(true);
+    expect(await lookedUp(one, other('b'))).toBe(true);
     expect(secretPath.isKnown(other('a'))).toBe(true);
     await clock.advance(59_000);
     expect(secretPath.isKnown(other('a'))).toBe(true);
     await clock.advance(10_000);
-    expect(await secretPath.isKnown(other('a'))).toBe(false);
+    expect(await lookedUp(one, other('a'))).toBe(false);
     expect(secretPath.isKnown(other('b'))).toBe(true);
     await secretPath.stop();
   });
@@ -151,11 +162,12 @@ describe('createSecretPath', () => {
   it('knows nobody, and fails for nobody, without an answer of the API server', async () => {
     const api = createApi();
     api.client.get = () => Promise.reject(new Error('away'));
-    const { clock, start, secretPath } = replica(api);
+    const one = replica(api);
+    const { clock, start, secretPath } = one;
     await start();
     await clock.advance(5_000);
     expect(secretPath.ready()).toBe(false);
-    expect(await secretPath.isKnown('')).toBe(false);
+    expect(await lookedUp(one, '')).toBe(false);
     await secretPath.stop();
   });
 
