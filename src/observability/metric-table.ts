@@ -166,7 +166,7 @@ export const METRICS = {
   },
   krake_hooks_client_failures_total: {
     type: 'counter',
-    help: 'Connections that ended in a TLS or HTTP error of the client.',
+    help: 'Connections that ended in a TLS or HTTP error of the client; `certificate`: refused for the one that it showed, or none.',
     labels: ['listener', 'failure'],
   },
   krake_hooks_delivery_attempts_total: {
