@@ -140,7 +140,7 @@ export async function startCrowd(mannersOf: (name: string) => Manners): Promise<
         },
         300_000,
       );
-      await services.learnTokens(NAMESPACE);
+      await services.learnCredentials(NAMESPACE);
     },
     async delete(names) {
       const { items } = await client.list(WORKLOAD_KINDS.ReplicaSet, NAMESPACE, { metadataOnly: true });

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { request } from 'node:https';
 import { text } from 'node:stream/consumers';
 import type { AddressInfo } from 'node:net';
+import type { ApplicationCredentials } from '../cluster/application-credentials.ts';
 import type { HistoryEvent, PutEvent } from './history.ts';
 
 /** What an application does when it is asked to shut down. Times from when it is asked. */
@@ -14,16 +15,10 @@ export interface Manners {
   readonly goodbyeAfterMs: number | undefined;
 }
 
-/** What it needs to say goodbye. */
-export interface Credentials {
-  readonly token: string;
-  readonly caPem: string;
-}
-
 export interface FakeApplicationsOptions {
   /** Of the loopback network: the addresses of pods. */
   readonly addresses: readonly string[];
-  readonly credentialsOf: (namespace: string, application: string) => Promise<Credentials>;
+  readonly credentialsOf: (namespace: string, application: string) => Promise<ApplicationCredentials>;
   readonly record: (event: HistoryEvent) => void;
 }
 
@@ -168,11 +163,11 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 function putJson(
   url: string,
   localAddress: string,
-  { token, caPem }: Credentials,
+  { token, ...tls }: ApplicationCredentials,
 ): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(PUT_TIMEOUT_MS);
-    const options = { method: 'PUT', ca: caPem, localAddress, agent: false, signal };
+    const options = { method: 'PUT', ...tls, localAddress, agent: false, signal };
     request(url, options, (response) => {
       text(response).then((content) => resolve({ status: response.statusCode ?? 0, text: content }), reject);
     })

@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { Agent, request } from 'node:https';
+import { Agent, request, type RequestOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { secretName } from '../../src/contract/index.ts';
 import type { FullKubeClient, KubeObject } from '../../src/kube/index.ts';
+import { credentialsIn, type ApplicationCredentials } from '../cluster/application-credentials.ts';
 
 /** What one application does when it is asked to shut down. */
 export interface Manners {
@@ -31,8 +32,8 @@ export interface GoodbyeServer {
   readonly port: number;
   /** All calls, in the order in which they came. */
   readonly conversations: readonly Conversation[];
-  /** Reads the tokens of all applications of the namespace; to be called before anybody is asked. */
-  learnTokens(namespace: string): Promise<void>;
+  /** Reads tokens and certificates of all applications of the namespace; to be called before anybody is asked. */
+  learnCredentials(namespace: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -54,9 +55,9 @@ export async function startGoodbyeServer(
   mannersOf: (application: string) => Manners,
 ): Promise<GoodbyeServer> {
   const conversations: Conversation[] = [];
-  const tokens = new Map<string, string>();
+  const credentials = new Map<string, ApplicationCredentials>();
   const ended = new AbortController();
-  let agent: Agent | undefined;
+  const agent = new Agent({ keepAlive: true, maxTotalSockets: PUTS_AT_ONCE });
 
   const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const call = JSON.parse(await text(incoming)) as CallBody;
@@ -71,11 +72,12 @@ export async function startGoodbyeServer(
     const manners = mannersOf(application);
     if (!manners.answersLate) outgoing.writeHead(200).end('<html><body>ok</body></html>');
     await sleep(manners.goodbyeAfterMs, undefined, { signal: ended.signal });
-    const token = tokens.get(secretName(application));
-    if (agent === undefined || token === undefined) throw new Error(`no token of ${application} was learnt`);
+    const known = credentials.get(secretName(application));
+    if (known === undefined) throw new Error(`no token of ${application} was learnt`);
+    const { token, ...tls } = known;
     const sentAtMs = performance.now();
     const body = JSON.stringify({ token, pod: pod?.uid });
-    const status = await put(agent, call.confirm, body);
+    const status = await put(call.confirm, { agent, ...tls }, body);
     conversation.goodbye = { sentAtMs, answeredAtMs: performance.now(), status };
     if (manners.answersLate) outgoing.writeHead(200).end('<html><body>saved</body></html>');
   };
@@ -88,20 +90,14 @@ export async function startGoodbyeServer(
   return {
     port: (server.address() as AddressInfo).port,
     conversations,
-    async learnTokens(namespace) {
+    async learnCredentials(namespace) {
       const resource = { apiVersion: 'v1', plural: 'secrets' };
       const { items } = await client.list<SecretObject>(resource, namespace, { timeoutMs: 60_000 });
-      const read = (secret: SecretObject, key: string) =>
-        Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
-      for (const secret of items) tokens.set(secret.metadata.name ?? '', read(secret, 'token'));
-      const [one] = items.filter((secret) => secret.data?.['ca-bundle.pem'] !== undefined);
-      if (one === undefined) throw new Error(`there is no application in ${namespace}`);
-      agent?.destroy();
-      agent = new Agent({ keepAlive: true, maxSockets: PUTS_AT_ONCE, ca: read(one, 'ca-bundle.pem') });
+      for (const secret of items) credentials.set(secret.metadata.name ?? '', credentialsIn(secret));
     },
     async stop() {
       ended.abort();
-      agent?.destroy();
+      agent.destroy();
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
       await closed;
@@ -109,10 +105,10 @@ export async function startGoodbyeServer(
   };
 }
 
-function put(agent: Agent, url: string, body: string): Promise<number> {
+function put(url: string, options: RequestOptions, body: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const headers = { 'content-length': Buffer.byteLength(body) };
-    const outgoing = request(url, { method: 'PUT', agent, headers }, (response) => {
+    const outgoing = request(url, { method: 'PUT', ...options, headers }, (response) => {
       response.resume().on('end', () => resolve(response.statusCode ?? 0));
     });
     outgoing.on('error', reject).end(body);

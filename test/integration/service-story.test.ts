@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { join } from 'node:path';
+import { credentialsIn, type ApplicationCredentials } from '../cluster/application-credentials.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { cronJob, deployment, job } from '../e2e/workloads.ts';
+import { writeAccountKubeconfig } from './account-kubeconfig.ts';
 import { applyManifests, pointWebhooksAt, startService, type ServiceProcess } from './service.ts';
 
 // The three parts as three processes, each with the rights of its own service account and no more, on a real control plane.
@@ -50,30 +49,7 @@ describe('the service as three processes', () => {
 
   /** With a kubeconfig that holds a token of the part's own service account. */
   async function start(part: PartName, set: Record<string, string> = {}): Promise<ServiceProcess> {
-    const token = await controlPlane.kubectl([
-      '-n',
-      'krake-system',
-      'create',
-      'token',
-      `krake-hooks-${part}`,
-    ]);
-    const kubeconfig = join(controlPlane.dir, `${part}-${randomBytes(3).toString('hex')}.kubeconfig`);
-    const cluster = {
-      server: controlPlane.url,
-      'certificate-authority-data': Buffer.from(controlPlane.caPem).toString('base64'),
-    };
-    writeFileSync(
-      kubeconfig,
-      JSON.stringify({
-        apiVersion: 'v1',
-        kind: 'Config',
-        clusters: [{ name: 'c', cluster }],
-        users: [{ name: 'u', user: { token: token.stdout.trim() } }],
-        contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-        'current-context': 'x',
-      }),
-      { mode: 0o600 },
-    );
+    const kubeconfig = await writeAccountKubeconfig(controlPlane, 'krake-system', `krake-hooks-${part}`);
     return startService(controlPlane, { parts: [part], kubeconfig, set });
   }
 
@@ -85,30 +61,15 @@ describe('the service as three processes', () => {
       return items[0];
     });
 
-  async function tokenOf(application: string): Promise<string> {
-    const encoded = await eventually(`the Secret of ${application}`, async () => {
-      const text = await kubectl(
-        'get',
-        'secret',
-        `krake-hooks-${application}`,
-        '-o',
-        'jsonpath={.data.token}',
-      );
-      return text === '' ? undefined : text;
+  /** Its Secret, once all of it is there. */
+  const credentialsOf = (application: string): Promise<ApplicationCredentials> =>
+    eventually(`the Secret of ${application}`, async () => {
+      const name = `krake-hooks-${application}`;
+      const text = await kubectl('get', 'secret', name, '--ignore-not-found', '-o', 'json');
+      const found =
+        text === '' ? undefined : credentialsIn(JSON.parse(text) as { data: Record<string, string> });
+      return found?.token === '' ? undefined : found;
     });
-    return Buffer.from(encoded, 'base64').toString('utf8');
-  }
-
-  async function bundleOf(application: string): Promise<string> {
-    const text = await kubectl(
-      'get',
-      'secret',
-      `krake-hooks-${application}`,
-      '-o',
-      String.raw`jsonpath={.data.ca-bundle\.pem}`,
-    );
-    return Buffer.from(text, 'base64').toString('utf8');
-  }
 
   const untilGone = (object: string): Promise<true> =>
     eventually(`${object} gone`, async () => {
@@ -130,13 +91,12 @@ describe('the service as three processes', () => {
       expect(Object.keys(env)).toEqual(
         expect.arrayContaining(['KRAKE_TOKEN', 'KRAKE_COMPLETE_TOKEN', 'KRAKE_COMPLETE_URL']),
       );
-      const token = await tokenOf(application);
-      const bundle = await bundleOf(application);
-      const answer = await put(env['KRAKE_COMPLETE_URL'] ?? '', token, bundle);
+      const credentials = await credentialsOf(application);
+      const answer = await put(env['KRAKE_COMPLETE_URL'] ?? '', credentials);
       expect(answer.status).toBe(200);
       await untilGone(object);
       // Told again after the end: the same answer.
-      expect(await put(env['KRAKE_COMPLETE_URL'] ?? '', token, bundle)).toEqual(answer);
+      expect(await put(env['KRAKE_COMPLETE_URL'] ?? '', credentials)).toEqual(answer);
       expect(await kubectl('describe', 'application', application)).toContain('Completed');
     },
     60_000,
@@ -148,9 +108,7 @@ describe('the service as three processes', () => {
     const url = (await podOf('job-nightly-1')).spec.containers[0]?.env?.find(
       (e) => e.name === 'KRAKE_COMPLETE_URL',
     )?.value;
-    expect(
-      (await put(url ?? '', await tokenOf('job-nightly-1'), await bundleOf('job-nightly-1'))).status,
-    ).toBe(200);
+    expect((await put(url ?? '', await credentialsOf('job-nightly-1'))).status).toBe(200);
     await untilGone('job/nightly-1');
     await kubectl('delete', 'cronjob', 'nightly');
   }, 60_000);
@@ -161,10 +119,9 @@ describe('the service as three processes', () => {
     const url = (await podOf(application)).spec.containers[0]?.env?.find(
       (e) => e.name === 'KRAKE_COMPLETE_URL',
     )?.value;
-    const token = await tokenOf(application);
-    const bundle = await bundleOf(application);
+    const credentials = await credentialsOf(application);
     await services[2]?.end('SIGKILL');
-    expect((await put(url ?? '', token, bundle)).status).toBe(200);
+    expect((await put(url ?? '', credentials)).status).toBe(200);
     expect(await kubectl('get', 'deployment', 'orphaned', '-o', 'name')).toContain('orphaned');
     services.push(await start('controller'));
     await untilGone('deployment/orphaned');
@@ -206,11 +163,11 @@ describe('the service as three processes', () => {
     const url =
       (await podOf(application)).spec.containers[0]?.env?.find((e) => e.name === 'KRAKE_COMPLETE_URL')
         ?.value ?? '';
-    const token = await tokenOf(application);
-    const bundle = await bundleOf(application);
-    expect((await put(url, `${token}x`, bundle)).status).toBe(401);
-    expect((await put(url.replace('canary', 'other'), token, bundle)).status).toBe(401);
-    const accepted = await put(url, token, bundle);
+    const credentials = await credentialsOf(application);
+    const { token } = credentials;
+    expect((await put(url, { ...credentials, token: `${token}x` })).status).toBe(401);
+    expect((await put(url.replace('canary', 'other'), credentials)).status).toBe(401);
+    const accepted = await put(url, credentials);
     expect(accepted.status).toBe(200);
     const running = services.filter(
       (service) => service.process.exitCode === null && service.process.signalCode === null,
@@ -225,12 +182,15 @@ describe('the service as three processes', () => {
 });
 
 /** A PUT as a container sends it, over a connection of its own that trusts the application's bundle only. */
-function put(url: string, token: string, ca: string): Promise<{ status: number; text: string }> {
+function put(
+  url: string,
+  { token, ...tls }: ApplicationCredentials,
+): Promise<{ status: number; text: string }> {
   const body = JSON.stringify({ token });
   return new Promise((resolve, reject) => {
     const call = request(
       url,
-      { method: 'PUT', ca, agent: false, headers: { 'Content-Length': body.length } },
+      { method: 'PUT', ...tls, agent: false, headers: { 'Content-Length': body.length } },
       (response) => {
         let text = '';
         response.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));

@@ -9,6 +9,7 @@ import {
   secretName,
 } from '../../src/contract/index.ts';
 import { createKubeClient, type FullKubeClient, type KubeObject } from '../../src/kube/index.ts';
+import { credentialsIn } from '../cluster/application-credentials.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
 import { findFreePort } from '../cluster/free-port.ts';
 import { waitFor } from '../cluster/wait-for.ts';
@@ -118,9 +119,7 @@ async function openCrashSetting(
         namespace,
         name: secretName(application),
       };
-      const secret = await admin.get<KubeObject & { data?: Record<string, string> }>(ref);
-      const read = (key: string) => Buffer.from(secret?.data?.[key] ?? '', 'base64').toString('utf8');
-      return { token: read('token'), caPem: read('ca-bundle.pem') };
+      return credentialsIn((await admin.get<KubeObject & { data?: Record<string, string> }>(ref)) ?? {});
     },
     record(event) {
       if ('namespace' in event) scenes.get(event.namespace)?.record(event);

@@ -120,7 +120,7 @@ export async function startFleet(
         },
         slow,
       );
-      await services.learnTokens(FLEET_NAMESPACE);
+      await services.learnCredentials(FLEET_NAMESPACE);
     },
     async deleteAll() {
       await inParallel(await list(WORKLOAD_KINDS.Deployment), ({ metadata: { name = '', uid = '' } }) =>
