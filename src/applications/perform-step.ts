@@ -70,18 +70,19 @@ export async function performStep(
       metrics.action('application-created');
       return withApp(application, undefined);
     }
-    case 'update-spec':
-      return withApp(await replaceApplication({ ...appOf(view), spec: step.spec }, deps, signal));
+    case 'update-spec': {
+      const before = appOf(view);
+      const application = await replaceApplication({ ...before, spec: step.spec }, deps, signal);
+      // What belongs into the Secret is another thing now.
+      return withApp(application, before.spec.auth === step.spec.auth ? view.live : undefined);
+    }
     case 'write-status':
     case 'store-complete':
       return withApp(await replaceStatus(appOf(view), step.status, deps, signal));
     case 'issue-token':
-      await issueCredentials(appOf(view), view, step, deps, secrets, signal);
-      metrics.action(step.why === 'repair' ? 'secret-repaired' : 'secret-written');
-      return { then: 'yield' };
     case 'issue-certificate':
       await issueCredentials(appOf(view), view, step, deps, secrets, signal);
-      metrics.action('certificate-issued');
+      metrics.action(actionOf(step));
       return { then: 'yield' };
     case 'write-secret':
       await secrets.bringInOrder(appOf(view), signal);
@@ -107,6 +108,11 @@ export async function performStep(
         ? performShutdown(view, appOf(view), step, deps, signal)
         : performOnWorkload(view, step, deps, signal);
   }
+}
+
+function actionOf(step: Does<'issue-token' | 'issue-certificate'>): string {
+  if (step.do === 'issue-certificate') return 'certificate-issued';
+  return step.why === 'repair' ? 'secret-repaired' : 'secret-written';
 }
 
 function isShutdownStep(step: Step): step is ShutdownStep {

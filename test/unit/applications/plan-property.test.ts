@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { ANNOTATION_REQUEST } from '../../../src/contract/index.ts';
 import {
   addPod,
   addWorkload,
@@ -22,6 +23,11 @@ type Plain =
   | 'delete-secret'
   | 'tamper-secret'
   | 'tamper-hash'
+  | 'damage-certificate'
+  | 'new-issuer'
+  | 'switch-auth'
+  | 'rotate'
+  | 'rotate-with-grace'
   | 'remember-cache'
   | 'look-with-old-cache';
 
@@ -51,6 +57,10 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
     arbitrary: targeted('delete', 'annotate', 'unannotate', 'scale-up', 'finish', 'stale-signal'),
   },
   { weight: 4, arbitrary: plain('settle') },
+  {
+    weight: 4,
+    arbitrary: plain('rotate', 'rotate-with-grace', 'switch-auth', 'new-issuer', 'damage-certificate'),
+  },
   {
     weight: 4,
     arbitrary: plain('delete-secret', 'tamper-secret', 'tamper-hash', 'toggle-namespace', 'wait'),
@@ -111,6 +121,10 @@ describe('the plan, whatever happens', () => {
   });
 });
 
+function request({ app }: World, text: string): void {
+  if (app !== undefined) Object.assign(app.metadata, { annotations: { [ANNOTATION_REQUEST]: text } });
+}
+
 function settle(world: World): void {
   reconcile(world);
 }
@@ -147,6 +161,13 @@ const PLAIN: Readonly<Record<Plain, (run: Run) => void>> = {
     if (world.app?.status?.tokenSha256 === undefined) return;
     world.app = { ...world.app, status: { ...world.app.status, tokenSha256: 'e'.repeat(64) } };
   },
+  'damage-certificate': ({ world: { secret } }) => secret && void (secret.certificate = undefined),
+  'new-issuer': ({ world }) => void (world.issuer = `issuer-${++world.counter}`),
+  'switch-auth'({ world: { workloads } }) {
+    for (const workload of workloads) workload.auth = workload.auth === 'token' ? 'pod-identity' : 'token';
+  },
+  rotate: ({ world }) => request(world, 'rotate'),
+  'rotate-with-grace': ({ world }) => request(world, 'rotate:10m'),
   'remember-cache': (run) => void (run.cache = cacheOf(run.world)),
   'look-with-old-cache'({ world, cache }) {
     if (cache !== undefined) reconcile(world, { cache });
@@ -189,7 +210,7 @@ function checkActions(
   }
 }
 
-function checkRest({ workloads, app, secret }: World): void {
+function checkRest({ workloads, app, secret, issuer }: World): void {
   const asking = workloads.filter(({ hooks }) => hooks.length > 0);
   if (asking.length === 0) {
     if (workloads.length > 0 && app) expect(isOver(app) || app.status?.tokenSha256 === undefined).toBe(true);
@@ -201,6 +222,12 @@ function checkRest({ workloads, app, secret }: World): void {
     const { phase, tokenSha256, workloads: bound = [], signals } = app.status ?? {};
     expect(phase).toBe('Running');
     expect(secret?.tokenSha256).toBe(tokenSha256);
+    expect(tokenSha256 === undefined).toBe(app.spec.auth === 'pod-identity');
+    const newest = app.status?.certificates?.at(-1);
+    expect(secret?.certificate?.sha256).toBe(newest?.sha256);
+    if (issuer !== undefined && app.spec.auth === 'token') expect(newest?.issuerSha256).toBe(issuer);
+    expect(app.metadata.annotations ?? {}).toEqual({});
+    expect(app.status).not.toHaveProperty('handledRotation');
     expect(bound.map(({ uid }) => uid).sort()).toEqual(asking.map(({ uid }) => uid).sort());
     expect(signals?.complete).toBeUndefined();
   }

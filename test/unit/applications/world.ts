@@ -183,10 +183,12 @@ export function reconcile(world: World, options: RunOptions = {}): Step[] {
       options.inToken === true && (step.do === 'issue-token' || step.do === 'issue-certificate');
     perform(world, step, crashes);
     if (crashes) return steps;
+    const isSameProof = view.application?.spec.auth === world.app?.spec.auth;
+    const keepsLive = ['write-status', 'update-spec', 'store-complete'].includes(step.do) && isSameProof;
     view = {
       ...view,
       application: world.app,
-      live: ['write-status', 'update-spec', 'store-complete'].includes(step.do) ? view.live : undefined,
+      live: keepsLive ? view.live : undefined,
       tried: step.do === 'repair-stamp' ? new Set([...view.tried, step.workload.ref.uid]) : view.tried,
     };
     if (step.do === 'observe') view = { ...view, live: observe(world) };
@@ -256,7 +258,16 @@ function observe(world: World): NonNullable<ApplicationView['live']> {
         ? { state: 'absent' }
         : secret.foreign
           ? { state: 'foreign' }
-          : { state: 'ours', uid: 's', resourceVersion: '1', deleting: false, held: false, ...secret },
+          : {
+              state: 'ours',
+              uid: 's',
+              resourceVersion: '1',
+              deleting: false,
+              held: false,
+              ...secret,
+              inOrder:
+                secret.inOrder && (world.app?.spec.auth === 'token' || secret.tokenSha256 === undefined),
+            },
     pods: undefined,
     target: undefined,
   };
