@@ -1,6 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { JOBS, WEBHOOKS } from '../../src/jobs/index.ts';
 import { pause, useJobsScene } from './jobs-scene.ts';
-import { NAMESPACE } from './jobs-setting.ts';
+import { endedStatus, eventually, NAMESPACE } from './jobs-setting.ts';
 
 // Who is told of what, on a real API server and the process as it is deployed.
 
@@ -156,6 +157,45 @@ describe('who is told', () => {
     expect(at('/opted')).toHaveLength(0);
     await label('true');
     await came('/opted');
+  });
+
+  it('each namespace for itself: by its own webhook of that name, and by no other', async () => {
+    const { controlPlane, admin } = scene.setting;
+    const elsewhere = 'elsewhere';
+    await controlPlane.kubectl(['create', 'namespace', elsewhere]);
+    await controlPlane.kubectl(['label', 'namespace', elsewhere, 'hooks.krake.dev/enabled=true']);
+    await scene.setting.createWebhook('same-name', { url: `${scene.receiver.url}/here` });
+    await scene.setting.createWebhook('only-here', { url: `${scene.receiver.url}/only-here` });
+    await admin.create(WEBHOOKS, elsewhere, {
+      apiVersion: WEBHOOKS.apiVersion,
+      kind: 'Webhook',
+      metadata: { name: 'same-name', namespace: elsewhere },
+      spec: { url: `${scene.receiver.url}/there` },
+    });
+    const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'a', image: 'a' }] } };
+    await admin.create(JOBS, elsewhere, {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: {
+        name: 'theirs',
+        namespace: elsewhere,
+        annotations: { 'hooks.krake.dev/on-job-done': 'same-name,only-here' },
+      },
+      spec: { managedBy: 'example.com/test', template },
+    });
+    await admin.patch(
+      { resource: JOBS, namespace: elsewhere, name: 'theirs', subresource: 'status' },
+      { type: 'merge', body: { status: endedStatus('complete') } },
+    );
+    await came('/there');
+    expect(event('/there').subject).toBe('elsewhere/theirs');
+    await pause(300);
+    expect([at('/here').length, at('/only-here').length]).toEqual([0, 0]);
+    // Who wrote a name that nobody has hears of it.
+    await eventually('an Event', async () => {
+      const { stdout } = await controlPlane.kubectl(['-n', elsewhere, 'get', 'events']);
+      return stdout.includes('WebhookNotFound');
+    });
   });
 
   it('suspended and deleted, if asked for', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { answerWith } from './jobs-receiver.ts';
 import { pause, useJobsScene } from './jobs-scene.ts';
-import { eventually } from './jobs-setting.ts';
+import { eventually, NAMESPACE } from './jobs-setting.ts';
 
 // Watchers: bound to one Job, with time limits, with one final phase; on a real API server and the process as it is deployed.
 
@@ -88,5 +88,64 @@ describe('watchers', () => {
         annotations?.['hooks.krake.dev/webhooks-settled'] === `${uid}/complete`
       );
     });
+  });
+});
+
+describe('kubectl', () => {
+  const kubectl = (...args: string[]) => scene.setting.controlPlane.kubectl(['-n', NAMESPACE, ...args]);
+  const apply = (kind: string, name: string, spec: object) =>
+    scene.setting.controlPlane.kubectl(['apply', '-f', '-'], {
+      input: JSON.stringify({
+        apiVersion: 'hooks.krake.dev/v1alpha1',
+        kind,
+        metadata: { name, namespace: NAMESPACE },
+        spec,
+      }),
+    });
+
+  it('makes and shows all that REST does: what leads where, and what has become of it', async () => {
+    await apply('Webhook', 'w', { url: `${scene.receiver.url}/kubectl` });
+    await apply('JobDoneWatcher', 'mine', { jobName: 'shown', webhooks: [{ id: '1', webhook: 'w' }] });
+    await scene.setting.createJob('shown');
+    await scene.setting.finishJob('shown');
+    await eventually(
+      'COMPLETED',
+      async () => (await scene.setting.watcher('mine'))?.status?.phase === 'COMPLETED',
+    );
+    expect((await kubectl('get', 'kwh')).stdout).toContain('/kubectl');
+    expect((await kubectl('get', 'jdw')).stdout).toMatch(/mine +shown +COMPLETED/);
+    expect((await kubectl('get', 'whd')).stdout).toMatch(/jd-\w+ .*shown.*Delivered/);
+    const { stdout } = await kubectl('get', 'jdw', '--field-selector=spec.jobName=shown', '-o', 'name');
+    expect(stdout.trim()).toBe('jobdonewatcher.hooks.krake.dev/mine');
+  });
+
+  it.each<[string, string, object, RegExp]>([
+    ['a url of another scheme', 'Webhook', { url: 'ftp://a.example/' }, /spec.url/],
+    ['an event that there is not', 'Webhook', { url: 'http://a.example/', events: ['born'] }, /spec.events/],
+    ['no name of a Job', 'JobDoneWatcher', { webhooks: [] }, /spec.jobName/],
+    [
+      'a time limit below zero',
+      'JobDoneWatcher',
+      { jobName: 'a', webhooks: [], timeoutSeconds: -1 },
+      /timeoutSeconds/,
+    ],
+  ])('is told what is wrong: %s', async (_what, kind, spec, message) => {
+    await expect(apply(kind, 'wrong', spec)).rejects.toThrow(message);
+  });
+
+  it('cannot change what a delivery says', async () => {
+    await apply('Webhook', 'w', { url: `${scene.receiver.url}/fixed` });
+    await scene.setting.createJob('fixed', { annotations: { 'hooks.krake.dev/on-job-done': 'w' } });
+    await scene.setting.finishJob('fixed');
+    const { metadata } = await scene.deliveryThat('Delivered', ({ status }) => status?.phase === 'Delivered');
+    const change = kubectl(
+      'patch',
+      'whd',
+      metadata.name,
+      '--type=merge',
+      '-p',
+      '{"spec":{"event":{"type":"failed"}}}',
+    );
+    await expect(change).rejects.toThrow(/it is not changed/);
   });
 });
