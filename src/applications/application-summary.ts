@@ -4,6 +4,7 @@ import { isManaged, type Application, type ApplicationSpec, type Phase } from '.
 import type { ApplicationView } from './application-view.ts';
 import type { Member } from './member.ts';
 import { RETIRED } from './plan-token.ts';
+import { TOKEN_RENEWED } from './pods-injected.ts';
 import { specOf, wishOf } from './wish.ts';
 
 /** What the controller keeps of an Application: enough to see at a start whether it is in order, and each change by others. */
@@ -59,7 +60,9 @@ function isInOrder(app: Application): boolean {
     status.signals?.completeFrom === undefined &&
     isAtPeace(app) &&
     status.observedGeneration === metadata.generation &&
-    ['SecretReady', 'Stamped', 'PodsInjected'].every((type) => holds(app, type))
+    ['SecretReady', 'Stamped'].every((type) => holds(app, type)) &&
+    // A token that is replaced by its age leaves most applications with such pods.
+    (holds(app, 'PodsInjected') || hasReason(app, 'PodsInjected', TOKEN_RENEWED))
   );
 }
 
@@ -77,10 +80,13 @@ function isAtPeace({ metadata, spec, status }: Application): boolean {
   );
 }
 
-function isRetired({ status }: Application): boolean {
+function isRetired(app: Application): boolean {
+  return hasReason(app, 'SecretReady', RETIRED.reason);
+}
+
+function hasReason({ status }: Application, type: string, reason: string): boolean {
   return (
-    status?.conditions?.some(({ type, reason }) => type === 'SecretReady' && reason === RETIRED.reason) ===
-    true
+    status?.conditions?.some((condition) => condition.type === type && condition.reason === reason) === true
   );
 }
 

@@ -6,7 +6,7 @@ import { nextStatus, statusStep, type ConditionChange } from './next-status.ts';
 import { countMessage } from './plan-count.ts';
 import { credentialsInForce } from './plan-rotation.ts';
 import { RETIRED } from './plan-token.ts';
-import { checkPods, podsEvent } from './pods-injected.ts';
+import { TOKEN_RENEWED, checkPods, podsEvent } from './pods-injected.ts';
 import { actionWarnings, notInjected, stampRepaired, whyNotInjected } from './planned-events.ts';
 import type { Situation } from './situation.ts';
 import { goodbyesInForce } from './shutdown/carry-over.ts';
@@ -62,7 +62,7 @@ export function planStatus(s: Situation): Step {
       workloads: refsOf(s.asking),
       signals: signalsOf(s),
       shutdown,
-      tokenRenewedAt: pods.condition.reason === 'TokenRenewed' ? s.status.tokenRenewedAt : undefined,
+      tokenRenewedAt: pods.condition.reason === TOKEN_RENEWED ? s.status.tokenRenewedAt : undefined,
     },
     conditions,
     [

@@ -45,7 +45,7 @@ export function tokenRotated(
   const former = until === undefined ? 'are void' : `are taken until ${until}`;
   const restart =
     runningPods > 0
-      ? `; ${runningPods} pods that started before hold the former token and have to be restarted`
+      ? `; ${runningPods} pods that started before have the former token in their environment: restart them, unless they read it from its file`
       : '';
   const note = `Application ${name} has a new token and certificate; the former ones ${former}${restart}`;
   return normal('TokenRotated', 'IssueToken', note, workloads);

@@ -111,7 +111,7 @@ function judgeRotation({ spec, status }: Application, graceMs: number): Verdict 
     return no('it has no token: its hooks are off, or just being switched on');
   if (graceMs === 0) {
     return yes(
-      'its token and certificate are void at once and replaced; pods that run hold the void token and have to be restarted',
+      'its token and certificate are void at once and replaced; pods that run have the void one in their environment: restart them, unless they read it from its file',
     );
   }
   return yes(

@@ -1,7 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { DEFAULT_SHUTDOWN } from '../../../src/contract/index.ts';
 import { createApplicationIndex } from '../../../src/applications/application-index.ts';
-import { isSettled, summarizeApplication } from '../../../src/applications/application-summary.ts';
+import {
+  firstLookMs,
+  isSettled,
+  summarizeApplication,
+} from '../../../src/applications/application-summary.ts';
 import type { Application, ApplicationStatus } from '../../../src/applications/application.ts';
 import { projectPod } from '../../../src/applications/labelled-pod.ts';
 import { projectMember } from '../../../src/applications/member.ts';
@@ -180,6 +184,9 @@ describe('isSettled', () => {
 
   it('is true for an application that is in order', () => {
     expect(isSettled(summarizeApplication(application({})), cached)).toBe(true);
+    const told = { ...condition('PodsInjected', 'TokenRenewed'), status: 'False' as const };
+    const conditions = [condition('SecretReady'), condition('Stamped'), told];
+    expect(isSettled(summarizeApplication(application({ conditions })), cached)).toBe(true);
   });
 
   it.each<[string, Partial<ApplicationStatus>]>([
@@ -200,6 +207,25 @@ describe('isSettled', () => {
     ['its namespace is not opted in', { namespaceState: 'disabled' as const }],
   ])('is false when %s', (_what, change) => {
     expect(isSettled(summarizeApplication(application({})), { ...cached, ...change })).toBe(false);
+  });
+
+  const certificate = {
+    sha256: 'a'.repeat(64),
+    issuerSha256: 'b'.repeat(64),
+    notBefore: '2026-01-01T00:00:00Z',
+    notAfter: '2026-01-02T00:00:00Z',
+  };
+
+  it('is false without a certificate where there should be one; one that is old or of another issuer can wait', () => {
+    const withIssuer = { ...cached, issuerSha256: 'c'.repeat(64) };
+    expect(isSettled(summarizeApplication(application({})), withIssuer)).toBe(false);
+    const certified = summarizeApplication(application({ certificates: [certificate] }));
+    expect(isSettled(certified, withIssuer)).toBe(true);
+    const end = Date.parse(certificate.notAfter);
+    expect(firstLookMs(certified, end - 86_400_000, 600_000)).toBe(600_000);
+    expect(firstLookMs(certified, end - 1_000, 600_000)).toBe(500);
+    expect(firstLookMs(certified, end + 1_000, 600_000)).toBe(0);
+    expect(firstLookMs(summarizeApplication(application({})), end, 600_000)).toBe(600_000);
   });
 
   it('is true for one that is over and whose Secret is removed', () => {
