@@ -16,7 +16,10 @@ import { createTrustedProxies } from './trusted-proxies.ts';
 
 export interface CallbacksDeps {
   readonly client: Pick<KubeClient, 'get' | 'create' | 'patch'> & {
-    getRaw(path: string, options?: { readonly timeoutMs?: number }): Promise<unknown>;
+    getRaw(
+      path: string,
+      options?: { readonly timeoutMs?: number; readonly accept?: string },
+    ): Promise<unknown>;
   };
   readonly applications: ApplicationLookup;
   readonly certificates: ClientCertificates;

@@ -16,6 +16,8 @@ interface PublicKey {
 }
 
 const PATH = '/openid/v1/jwks';
+/** The API server refuses to give it as anything else. */
+const ACCEPT = 'application/jwk-set+json';
 const TIMEOUT_MS = 5_000;
 /** Keys are asked for again when a token names one that is not known, at most this often. */
 const REFRESH_MS = 30_000;
@@ -26,7 +28,12 @@ const MAX_KEYS = 32;
  * has taken that away, and then all is `unknown`. With them a token that somebody made up costs the API server nothing.
  */
 export function createIssuerKeys(
-  client: { getRaw(path: string, options?: { readonly timeoutMs?: number }): Promise<unknown> },
+  client: {
+    getRaw(
+      path: string,
+      options?: { readonly timeoutMs?: number; readonly accept?: string },
+    ): Promise<unknown>;
+  },
   clock: Pick<Clock, 'monotonic'>,
 ): IssuerKeys {
   let keys = new Map<string, PublicKey>();
@@ -35,7 +42,7 @@ export function createIssuerKeys(
 
   async function read(): Promise<void> {
     try {
-      keys = parseKeys(await client.getRaw(PATH, { timeoutMs: TIMEOUT_MS }));
+      keys = parseKeys(await client.getRaw(PATH, { timeoutMs: TIMEOUT_MS, accept: ACCEPT }));
     } catch {
       // Those before stay; the API server is asked about the others.
     }

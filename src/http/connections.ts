@@ -31,13 +31,16 @@ export function createConnections(options: ConnectionsOptions): Connections {
   const accepted = new Set<Socket>();
   const perAddress = new Map<string, number>();
   const responses = new Map<Socket, Set<ServerResponse>>();
+  /** Accepted, with no request possible yet: in a TLS handshake. By peer, since a TLS socket does not tell its TCP socket; in the order in which they came. */
+  const opening = new Map<string, Socket>();
   /** In the order in which they became idle. */
   const idle = new Set<Socket>();
   const waiting: (() => void)[] = [];
   let draining = false;
 
-  function forget(socket: Socket, address: string): void {
+  function forget(socket: Socket, address: string, peer: string): void {
     accepted.delete(socket);
+    if (opening.get(peer) === socket) opening.delete(peer);
     const left = (perAddress.get(address) ?? 1) - 1;
     if (left > 0) perAddress.set(address, left);
     else perAddress.delete(address);
@@ -62,19 +65,25 @@ export function createConnections(options: ConnectionsOptions): Connections {
   return {
     accept(socket) {
       const address = socket.remoteAddress ?? '';
+      const peer = peerOf(socket);
       const fromAddress = perAddress.get(address) ?? 0;
       if (fromAddress >= options.maxConnectionsPerAddress) return 'too-many-from-address';
       if (accepted.size >= options.maxConnections) {
         const [longestIdle] = idle;
-        if (longestIdle === undefined) return 'too-many';
-        close(longestIdle);
+        const [longestOpening] = opening.values();
+        // Thousands of half-open connections must not lock others out until their time limit: a handshake that is meant takes no time.
+        if (longestIdle !== undefined) close(longestIdle);
+        else if (longestOpening !== undefined) longestOpening.destroy();
+        else return 'too-many';
       }
       accepted.add(socket);
+      opening.set(peer, socket);
       perAddress.set(address, fromAddress + 1);
-      socket.once('close', () => forget(socket, address));
+      socket.once('close', () => forget(socket, address, peer));
       return undefined;
     },
     open(socket) {
+      opening.delete(peerOf(socket));
       responses.set(socket, new Set());
       idle.add(socket);
       socket.once('close', () => {
@@ -105,4 +114,8 @@ export function createConnections(options: ConnectionsOptions): Connections {
     none: () =>
       accepted.size === 0 ? Promise.resolve() : new Promise((resolve) => void waiting.push(resolve)),
   };
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress ?? ''}:${remotePort ?? 0}`;
 }

@@ -1,6 +1,6 @@
 /** Bounds of one listener; what is left out has the default. */
 export interface ListenerLimits {
-  /** Connections at once. When they are all taken, the longest idle one makes room; is none idle, the new one is closed. */
+  /** Connections at once. When they are all taken, the longest idle one makes room, else the longest in its handshake; is there none, the new one is closed. */
   readonly maxConnections: number;
   /** Connections from one address at once; Infinity where one address is the only caller, as the API server at admission. */
   readonly maxConnectionsPerAddress: number;

@@ -103,8 +103,8 @@ export async function startCallbacksSetting(): Promise<CallbacksSetting> {
     controlPlane,
     admin,
     callbacksClient,
-    async replica(options = {}) {
-      const replica = await startReplica(options.client ?? callbacksClient, options);
+    async replica({ client = callbacksClient, ...options } = {}) {
+      const replica = await startReplica(client, options);
       replicas.push(replica);
       return replica;
     },
@@ -168,7 +168,7 @@ const NO_CERTIFICATES: ClientCertificates = {
 
 async function startReplica(
   client: FullKubeClient,
-  { https, certificates = NO_CERTIFICATES, limits, client: _client, ...options }: ReplicaOptions,
+  { https, certificates = NO_CERTIFICATES, limits, ...options }: Omit<ReplicaOptions, 'client'>,
 ): Promise<CallbacksReplica> {
   const logger = createRecordingLogger();
   const metrics = createRecordingMetrics();

@@ -94,7 +94,7 @@ export async function startRouter(
     clock,
     cache: { ready: true, connected: true },
     audited: [] as AuditedAnswer[],
-    certificate: { kind: 'none' } as ShownCertificate,
+    certificate: { kind: 'none' },
     trustReady: true,
     identify: (): IdentityCheck => ({ kind: 'refused', reason: 'identity-refused' }),
     readPod: (): PodReading => ({ kind: 'gone' }),

@@ -78,7 +78,16 @@ describe('a listener and hostile connections', () => {
     for (const { socket } of half) socket.destroy();
   });
 
-  it('at the cap for all, idle connections make room, half-open ones do not', async () => {
+  it('at the cap for all, the handshake that takes longest makes room where none is idle', async () => {
+    const listener = await listeners.https(tls, { limits: { maxConnections: 20 } });
+    const half = await Promise.all(Array.from({ length: 20 }, () => openRaw(listener.port())));
+    await until(() => listener.connections() === 20);
+    expect(await get(listener.port())).toContain('200 OK');
+    await half[0]?.closed;
+    for (const { socket } of half) socket.destroy();
+  });
+
+  it('at the cap for all, idle connections make room', async () => {
     const listener = await listeners.http({ limits: { maxConnections: 3 } });
     const idle = await idleConnections(listener.port(), 3);
     const newcomer = await openRaw(listener.port());
