@@ -2,17 +2,21 @@
 // whether a target is reached depends on the machine's mood, and is for a reader to judge.
 import { benchAdmission } from './admission.ts';
 import { benchCallbacks } from './callbacks.ts';
+import { benchClientCertificates } from './client-certificates.ts';
 import { benchController } from './controller.ts';
 import { benchJobWebhooks } from './job-webhooks.ts';
 import { benchPods } from './pods.ts';
 import { printVerdicts, type Verdict } from './report.ts';
+import { benchSecretsAtOnce } from './secrets-at-once.ts';
 import { benchShutdown } from './shutdown.ts';
 
 const PARTS: Readonly<Record<string, (quick: boolean) => Promise<Verdict[]>>> = {
   admission: benchAdmission,
   pods: benchPods,
   callbacks: benchCallbacks,
+  'client-certificates': benchClientCertificates,
   controller: benchController,
+  secrets: benchSecretsAtOnce,
   'job-webhooks': benchJobWebhooks,
   shutdown: benchShutdown,
 };
