@@ -6,6 +6,7 @@ import {
   type WebhookSpec,
 } from '../jobs/index.ts';
 import { parseRetryAfter, retryDelayMs, type CallResult, type Verdict } from '../outbound/index.ts';
+import { hideQuery } from './hide-query.ts';
 
 export interface RetryOptions {
   readonly retryBaseMs: number;
@@ -33,7 +34,7 @@ const MAX_ERROR = 250;
 /** The status of a delivery after an attempt: delivered, to be tried again at a time that stands in it, or a dead letter. Pure. */
 export function afterAttempt(
   delivery: Pick<WebhookDelivery, 'metadata' | 'status'>,
-  webhook: Pick<WebhookSpec, 'maxAgeSeconds'>,
+  webhook: Pick<WebhookSpec, 'maxAgeSeconds' | 'url'>,
   outcome: AttemptResult,
   facts: AttemptFacts,
   options: RetryOptions,
@@ -48,7 +49,7 @@ export function afterAttempt(
     attempts,
     roundAttempts,
     ...(refusals > 0 && { refusals }),
-    log: [...(before.log ?? []), logged(attempts, outcome, facts)].slice(-MAX_LOG),
+    log: [...(before.log ?? []), logged(attempts, webhook.url, outcome, facts)].slice(-MAX_LOG),
   };
   const at = new Date(facts.now).toISOString();
   if (outcome.kind === 'called' && outcome.verdict === 'delivered') {
@@ -145,7 +146,12 @@ function delayMs(
   );
 }
 
-function logged(number: number, outcome: AttemptResult, { startedAt, now }: AttemptFacts): Attempt {
+function logged(
+  number: number,
+  url: string,
+  outcome: AttemptResult,
+  { startedAt, now }: AttemptFacts,
+): Attempt {
   const common = {
     number,
     at: new Date(startedAt).toISOString(),
@@ -155,7 +161,7 @@ function logged(number: number, outcome: AttemptResult, { startedAt, now }: Atte
   const { result, verdict } = outcome;
   if (result.kind === 'failed')
     return { ...common, error: `${result.reason}: ${result.message}`.slice(0, MAX_ERROR) };
-  const response = printable(result.body).slice(0, MAX_RESPONSE);
+  const response = hideQuery(printable(result.body), url).slice(0, MAX_RESPONSE);
   return {
     ...common,
     status: result.status,

@@ -24,7 +24,7 @@ export interface ServiceProcess {
 }
 
 export interface ServiceOptions {
-  readonly parts?: readonly ('admission' | 'gate' | 'callbacks' | 'controller')[];
+  readonly parts?: readonly ('admission' | 'gate' | 'callbacks' | 'controller' | 'jobs')[];
   /** Further keys of the configuration, by dotted path. */
   readonly set?: Readonly<Record<string, string>>;
   readonly kubeconfig?: string;

@@ -25,7 +25,7 @@ function after(
 ) {
   return afterAttempt(
     deliveryOf(status),
-    { maxAgeSeconds },
+    { maxAgeSeconds, url: 'https://hooks.test/in?key=0123456789%2Babc&v=1' },
     outcome,
     { startedAt: now - 100, now, random },
     OPTIONS,
@@ -128,6 +128,13 @@ describe('afterAttempt', () => {
     expect(status?.log?.[0]?.number).toBe(6);
     expect(status?.log?.[0]?.response).toHaveLength(500);
     expect(JSON.stringify(status)).not.toMatch(/\\u001b/);
+  });
+
+  it('keeps of an answer nothing that stood in the query of the URL', () => {
+    const body = 'no: /in?key=0123456789%2Babc&v=1, key is 0123456789+abc, 0123456789%2Babc, version 1';
+    expect(after(called(answered(500, { body }))).log?.[0]?.response).toBe(
+      'no: /in?[hidden], key is [hidden], [hidden], version 1',
+    );
   });
 
   it('an end without an attempt', () => {

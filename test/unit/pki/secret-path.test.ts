@@ -40,11 +40,8 @@ function createApi(...configs: ClientConfig[]) {
         if (api.refuse !== undefined) throw api.refuse;
         try {
           const { newDocument } = jsonPatch.applyPatch(structuredClone(api.stored), body, true);
-          api.stored = newDocument;
-          api.stored = {
-            ...api.stored,
-            metadata: { name: 'krake-hooks', resourceVersion: String(++version) },
-          };
+          const metadata = { name: 'krake-hooks', resourceVersion: String(++version) };
+          api.stored = { ...(newDocument as unknown as StoredConfiguration), metadata };
         } catch {
           throw new KubeApiError('test failed', 422, 'Invalid');
         }
