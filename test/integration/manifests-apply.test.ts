@@ -144,7 +144,7 @@ describe('kubectl apply -k manifests', () => {
 });
 
 describe('the overlays', () => {
-  it.each(['local', 'single', 'without-gate', 'krake'])(
+  it.each(['local', 'single', 'without-gate', 'krake', 'webhook-secret-path', 'webhook-client-certificate'])(
     '%s is accepted by the API server without a warning',
     async (overlay) => {
       const folder = join(MANIFESTS, 'overlays', overlay);
