@@ -5,6 +5,7 @@ import { benchCallbacks } from './callbacks.ts';
 import { benchClientCertificates } from './client-certificates.ts';
 import { benchController } from './controller.ts';
 import { benchJobWebhooks } from './job-webhooks.ts';
+import { benchHandshakes } from './handshakes.ts';
 import { benchPods } from './pods.ts';
 import { printVerdicts, type Verdict } from './report.ts';
 import { benchSecretsAtOnce } from './secrets-at-once.ts';
@@ -14,6 +15,7 @@ const PARTS: Readonly<Record<string, (quick: boolean) => Promise<Verdict[]>>> = 
   admission: benchAdmission,
   pods: benchPods,
   callbacks: benchCallbacks,
+  handshakes: benchHandshakes,
   'client-certificates': benchClientCertificates,
   controller: benchController,
   secrets: benchSecretsAtOnce,

@@ -27,6 +27,7 @@ beforeAll(async () => {
   });
 }, 600_000);
 afterAll(async () => {
+  await replica.stop();
   await measured.stop();
   await scene.stop();
 }, 60_000);
