@@ -4,7 +4,7 @@ import { nextStatus } from './next-status.ts';
 import type { LivePod } from './shutdown/live-pod.ts';
 import type { Situation } from './situation.ts';
 
-// Who has to say that the application is complete (docs/annotations.md, complete-when). Callbacks store each pod's word under its proven UID; here
+// Who has to say that the application is complete (complete-when, docs/adr/0009-who-signals.md). Callbacks store each pod's word under its proven UID; here
 // the words are counted, and what follows is one signal like any other.
 
 interface Count {
