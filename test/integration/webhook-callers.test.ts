@@ -1,9 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { randomBytes } from 'node:crypto';
+import { createPrivateKey, randomBytes, randomUUID, X509Certificate } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { issueCa } from '../../src/pki/issue-certificate.ts';
+import { createClientCertificateSigner } from '../../src/pki/clients/sign-client-certificate.ts';
+import { issueCa, issueClientCa, issueClientIntermediate } from '../../src/pki/issue-certificate.ts';
 import type { CertificateWithKey } from '../../src/pki/certificate.ts';
 import { issueClient } from '../cluster/client-certificate.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
@@ -66,6 +67,16 @@ async function start(set: (part: WebhookPart) => Record<string, string>): Promis
 const counted = (service: ServiceProcess, part: WebhookPart, failure: string) =>
   metricOf(service, `krake_hooks_client_failures_total{listener="${part}",failure="${failure}"}`);
 
+/** One that our own controller would give an application, with the name of the API server at that. */
+async function applicationCertificate(): Promise<{ cert: string; key: string }> {
+  const validity = { now: Date.now(), lifetimeMs: HOUR_MS };
+  const { cert, key, notAfter } = await issueClientIntermediate(await issueClientCa(validity), validity);
+  const signing = { certificate: new X509Certificate(cert), key: createPrivateKey(key), notAfter };
+  const identity = { namespace: NAMESPACE, name: 'web', uid: randomUUID() };
+  const issued = await createClientCertificateSigner(signing, 'kube-apiserver').sign(identity, validity);
+  return { cert: issued.certPem, key: issued.keyPem };
+}
+
 describe('with a client certificate', () => {
   const withCertificate = (part: WebhookPart, names = 'kube-apiserver') => ({
     [`${part}.clientCaFile`]: join(controlPlane.dir, 'api-server-ca.crt'),
@@ -82,7 +93,7 @@ describe('with a client certificate', () => {
   it('nobody else is, and is told so in the handshake, by a metric and in the log', async () => {
     await start((part) => withCertificate(part));
     const otherCa = await issueCa({ now: Date.now(), lifetimeMs: HOUR_MS });
-    const strangers = [{}, await issueClient(otherCa, 'kube-apiserver')];
+    const strangers = [{}, await issueClient(otherCa, 'kube-apiserver'), await applicationCertificate()];
     for (const [index, part] of PARTS.entries()) {
       const service = services[index] as ServiceProcess;
       for (const stranger of strangers) {
