@@ -11,14 +11,14 @@ import { NAMESPACE, sha256 } from './callbacks-setting.ts';
 
 const UNLIMITED = 1e9;
 let scene: CertificateScene;
-/** As it is deployed: limits, budgets, certificates required. */
+/** As it is deployed, but for an application's rate, which a slow machine reaches too. */
 let replica: TlsReplica;
 /** The same without the budget for failures, for whoever measures them. */
 let measured: TlsReplica;
 
 beforeAll(async () => {
   scene = await startCertificateScene();
-  replica = await startTlsReplica(scene.setting);
+  replica = await startTlsReplica(scene.setting, { ratePerApplicationPerSecond: 2, rateBurst: 6 });
   measured = await startTlsReplica(scene.setting, {
     failuresPerSourcePerSecond: UNLIMITED,
     failureBurst: UNLIMITED,
