@@ -1,11 +1,17 @@
-import { X509Certificate } from 'node:crypto';
-import type { CertificateSource } from '../../src/applications/index.ts';
+import { X509Certificate, createHash } from 'node:crypto';
+import { APPLICATIONS, type Application, type CertificateSource } from '../../src/applications/index.ts';
 import { configSchema } from '../../src/config/index.ts';
+import { ANNOTATION_REQUEST } from '../../src/contract/index.ts';
 import { createKubeClient } from '../../src/kube/index.ts';
 import { createClientCertificateIssuer, type ClientCertificateIssuer } from '../../src/pki/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import type { ControlPlane } from '../cluster/control-plane.ts';
-import { createRecordingLogger, type SecretObject } from './applications-setting.ts';
+import {
+  NAMESPACE,
+  createRecordingLogger,
+  type ApplicationsSetting,
+  type SecretObject,
+} from './applications-setting.ts';
 
 export interface TestIssuer extends CertificateSource {
   readonly issuer: ClientCertificateIssuer;
@@ -82,3 +88,34 @@ export function certificatesOf(pem: string): X509Certificate[] {
 /** SHA-256 as the status has it. */
 export const sha256Of = (certificate: X509Certificate | undefined): string =>
   (certificate?.fingerprint256 ?? '').replaceAll(':', '').toLowerCase();
+
+/** SHA-256 of the certificates that are taken. */
+export const shown = (app: Application | undefined): string[] =>
+  app?.status?.certificates?.map((listed) => listed.sha256) ?? [];
+
+/** A person's request to the Application of a Deployment. */
+export async function writeRequest(setting: ApplicationsSetting, name: string, text: string): Promise<void> {
+  const body = { metadata: { annotations: { [ANNOTATION_REQUEST]: text } } };
+  const ref = { resource: APPLICATIONS, namespace: NAMESPACE, name: `deployment-${name}` };
+  await setting.admin.patch(ref, { type: 'merge', body });
+}
+
+/** Waits until the request is carried out, remembered no more, and what is in the Secret is what the status knows. */
+export function untilAnswered(setting: ApplicationsSetting, name: string): Promise<Application> {
+  return waitFor(
+    `the request of ${name} to be answered`,
+    async () => {
+      const app = await setting.application(`deployment-${name}`);
+      const secret = await setting.secret(`deployment-${name}`);
+      const [leaf] = certificatesOf(fileOf(secret, 'cert.pem'));
+      const tokenSha256 = createHash('sha256').update(fileOf(secret, 'token')).digest('hex');
+      const isDone =
+        app?.metadata.annotations?.[ANNOTATION_REQUEST] === undefined &&
+        app?.status?.handledRotation === undefined &&
+        app?.status?.tokenSha256 === tokenSha256 &&
+        shown(app).at(-1) === sha256Of(leaf);
+      return isDone ? app : undefined;
+    },
+    { timeoutMs: 30_000, intervalMs: 20 },
+  );
+}

@@ -1,10 +1,21 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { APPLICATIONS, isHolding, type Application } from '../../src/applications/index.ts';
-import { ANNOTATION_AUTH, ANNOTATION_REQUEST, WORKLOAD_KINDS } from '../../src/contract/index.ts';
+import { isHolding, type Application } from '../../src/applications/index.ts';
+import {
+  ANNOTATION_AUTH,
+  ANNOTATION_REQUEST,
+  FINALIZER_SHUTDOWN,
+  WORKLOAD_KINDS,
+} from '../../src/contract/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
-import { certificatesOf, fileOf, sha256Of, startIssuer, type TestIssuer } from './applications-issuer.ts';
+import {
+  fileOf,
+  shown,
+  startIssuer,
+  untilAnswered,
+  writeRequest,
+  type TestIssuer,
+} from './applications-issuer.ts';
 import { NAMESPACE, startApplicationsSetting, type ApplicationsSetting } from './applications-setting.ts';
 import { createRecordingClient } from './recording-client.ts';
 
@@ -24,39 +35,14 @@ afterAll(async () => {
 }, LONG_MS);
 
 const isRunning = (app: Application) => app.status?.phase === 'Running';
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
-const shown = (app: Application | undefined) =>
-  app?.status?.certificates?.map((listed) => listed.sha256) ?? [];
 
 async function start(name: string, hooks = 'complete'): Promise<Application> {
   await setting.createWorkload('Deployment', name, { replicas: 0, hooks });
   return setting.applicationThat(`deployment-${name}`, 'runs', isRunning);
 }
 
-async function request(name: string, text: string): Promise<void> {
-  const body = { metadata: { annotations: { [ANNOTATION_REQUEST]: text } } };
-  const ref = { resource: APPLICATIONS, namespace: NAMESPACE, name: `deployment-${name}` };
-  await setting.admin.patch(ref, { type: 'merge', body });
-}
-
-/** Waits until the request is carried out, remembered no more, and what is in the Secret is what the status knows. */
-async function answered(name: string): Promise<Application> {
-  return waitFor(
-    `the request of ${name} to be answered`,
-    async () => {
-      const app = await setting.application(`deployment-${name}`);
-      const secret = await setting.secret(`deployment-${name}`);
-      const [leaf] = certificatesOf(fileOf(secret, 'cert.pem'));
-      const isDone =
-        app?.metadata.annotations?.[ANNOTATION_REQUEST] === undefined &&
-        app?.status?.handledRotation === undefined &&
-        app?.status?.tokenSha256 === sha256(fileOf(secret, 'token')) &&
-        shown(app).at(-1) === sha256Of(leaf);
-      return isDone ? app : undefined;
-    },
-    SOON,
-  );
-}
+const request = (name: string, text: string) => writeRequest(setting, name, text);
+const answered = (name: string) => untilAnswered(setting, name);
 
 async function eventsOf(name: string, reason: string): Promise<string[]> {
   const { stdout } = await setting.controlPlane.kubectl([
@@ -214,89 +200,6 @@ describe('rotate', () => {
           return seen.size >= 3 ? true : undefined;
         },
         SOON,
-      );
-    },
-    LONG_MS,
-  );
-});
-
-describe('auth', () => {
-  it(
-    'pod-identity takes token and certificate away, token brings them back; signals stay',
-    async () => {
-      await setting.replica({ certificates: issuer });
-      const before = await start('switch');
-      const annotate = (auth: string | null) =>
-        setting.admin.patch(
-          { resource: WORKLOAD_KINDS.Deployment, namespace: NAMESPACE, name: 'switch' },
-          { type: 'merge', body: { metadata: { annotations: { [ANNOTATION_AUTH]: auth } } } },
-        );
-      await annotate('pod-identity');
-      await waitFor(
-        'the Secret to have the CA bundle alone',
-        async () => {
-          const keys = Object.keys((await setting.secret('deployment-switch'))?.data ?? {});
-          return keys.join() === 'ca-bundle.pem' ? true : undefined;
-        },
-        SOON,
-      );
-      const bare = await setting.applicationThat(
-        'deployment-switch',
-        'says so',
-        ({ status }) => status?.conditions?.some(({ reason }) => reason === 'CaBundleWritten') === true,
-      );
-      expect(bare.spec.auth).toBe('pod-identity');
-      expect(bare.status).not.toHaveProperty('tokenSha256');
-      expect(bare.status).not.toHaveProperty('certificates');
-      expect(bare.status).not.toHaveProperty('formerTokens');
-      expect(bare.status?.phase).toBe('Running');
-
-      const word = { receivedAt: new Date().toISOString(), provenBy: 'pod-identity' };
-      await setting.admin.patch(
-        { resource: APPLICATIONS, namespace: NAMESPACE, name: 'deployment-switch', subresource: 'status' },
-        { type: 'merge', body: { status: { signals: { completeFrom: { 'pod-1': word } } } } },
-      );
-      await annotate(null);
-      const after = await answered('switch');
-      expect(after.status?.tokenSha256).toBeDefined();
-      expect(after.status?.tokenSha256).not.toBe(before.status?.tokenSha256);
-      expect(after.status?.signals?.completeFrom).toHaveProperty('pod-1');
-      expect(after.metadata.uid).toBe(before.metadata.uid);
-    },
-    LONG_MS,
-  );
-
-  it(
-    'pod-identity from the beginning: a Secret without a secret, and a Secret that is deleted comes back',
-    async () => {
-      await setting.replica({ certificates: issuer, resyncIntervalMs: 500 });
-      const uid = await setting.createWorkload('Deployment', 'bare', {
-        replicas: 0,
-        annotations: { [ANNOTATION_AUTH]: 'pod-identity' },
-      });
-      const app = await setting.applicationThat('deployment-bare', 'runs', isRunning);
-      expect(app.status).not.toHaveProperty('tokenSha256');
-      const found = await setting.secret('deployment-bare');
-      expect(Object.keys(found?.data ?? {})).toEqual(['ca-bundle.pem']);
-      expect(fileOf(found, 'ca-bundle.pem')).toContain(issuer.chainPem());
-      const name = 'krake-hooks-deployment-bare';
-      await setting.admin.delete(
-        { resource: { apiVersion: 'v1', plural: 'secrets' }, namespace: NAMESPACE, name },
-        { uid: found?.metadata.uid ?? '' },
-      );
-      await waitFor(
-        'the Secret to come back',
-        async () => ((await setting.secret('deployment-bare')) === undefined ? undefined : true),
-        SOON,
-      );
-      await setting.admin.delete(
-        { resource: WORKLOAD_KINDS.Deployment, namespace: NAMESPACE, name: 'bare' },
-        { uid },
-      );
-      await setting.applicationThat(
-        'deployment-bare',
-        'is over',
-        ({ status }) => status?.phase === 'Completed',
       );
     },
     LONG_MS,
