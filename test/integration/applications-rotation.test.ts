@@ -1,12 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { isHolding, type Application } from '../../src/applications/index.ts';
-import {
-  ANNOTATION_AUTH,
-  ANNOTATION_REQUEST,
-  FINALIZER_SHUTDOWN,
-  WORKLOAD_KINDS,
-} from '../../src/contract/index.ts';
+import { WORKLOAD_KINDS } from '../../src/contract/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import {
   fileOf,
