@@ -57,7 +57,8 @@ export async function startGoodbyeServer(
   const conversations: Conversation[] = [];
   const credentials = new Map<string, ApplicationCredentials>();
   const ended = new AbortController();
-  const agent = new Agent({ keepAlive: true, maxTotalSockets: PUTS_AT_ONCE });
+  // Each application has a certificate, and so a connection, of its own; kept alive, it would hold its place and serve no other.
+  const agent = new Agent({ keepAlive: false, maxTotalSockets: PUTS_AT_ONCE });
 
   const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const call = JSON.parse(await text(incoming)) as CallBody;
