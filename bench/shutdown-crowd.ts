@@ -51,7 +51,6 @@ export async function startCrowd(mannersOf: (name: string) => Manners): Promise<
     mannersOf(application.replace('replicaset-', '')),
   );
   const callbacks = await startService(controlPlane, { parts: ['callbacks'], set: { logLevel: 'error' } });
-  await callbacks.untilReady();
 
   const goneAt = new Map<string, number>();
   const podOf = new Map<string, string>();
@@ -117,6 +116,8 @@ export async function startCrowd(mannersOf: (name: string) => Manners): Promise<
         },
       });
       await controller.untilReady(120_000);
+      // Not before: the authority of the certificates that they ask for is the controller's.
+      await callbacks.untilReady();
     },
     async add(names) {
       await inParallel(names.length, 16, (i) => addOne(names[i] ?? ''));

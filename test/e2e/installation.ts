@@ -7,7 +7,7 @@ import { connectToCluster } from '../cluster/running-cluster.ts';
 import { ensureTestCa } from './test-ca.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const PARTS = ['admission', 'gate', 'callbacks', 'controller'] as const;
+const PARTS = ['admission', 'gate', 'callbacks', 'controller', 'jobs'] as const;
 
 const LOCAL_OVERLAY = 'manifests/overlays/local';
 export const TEST_OVERLAY = 'test/e2e/manifests';
