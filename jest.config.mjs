@@ -1,4 +1,9 @@
 // Three suites, one configuration: what differs is what has to run beside them (nothing, a control plane, a node).
+import { join } from 'node:path';
+
+// The tests start hundreds of processes of the same code; a process that is killed writes nothing here, all others do.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules', '.cache', 'compile');
+
 const base = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],

@@ -64,7 +64,8 @@ export async function startApiProxy(endpoint: ApiEndpoint): Promise<ApiProxy> {
 
   async function passRead(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const answer = await forward(incoming, undefined);
-    outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+    // A watch of what never changes has headers, and nothing else for minutes.
+    outgoing.writeHead(answer.statusCode ?? 502, answer.headers).flushHeaders();
     answer.pipe(outgoing);
     answer.on('error', () => outgoing.destroy());
     outgoing.on('close', () => answer.destroy());

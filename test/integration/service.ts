@@ -120,8 +120,14 @@ export async function startService(cluster: Cluster, options: ServiceOptions = {
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
-  const ended = new Promise<number | null>((resolve) => child.on('exit', (code) => resolve(code)));
-  process.once('exit', () => child.kill('SIGKILL'));
+  const killWithUs = (): boolean => child.kill('SIGKILL');
+  process.once('exit', killWithUs);
+  const ended = new Promise<number | null>((resolve) =>
+    child.on('exit', (code) => {
+      process.off('exit', killWithUs);
+      resolve(code);
+    }),
+  );
 
   const get: ServiceProcess['get'] = (path) => getText(healthPort, path);
   return {

@@ -27,13 +27,13 @@ function firstPod({ pods }: Deployed): { readonly name: string; readonly uid: st
 }
 const isDeploymentOver = async (scene: Scene): Promise<boolean> =>
   (await isGone(scene, 'deployment/web')) && (await scene.pods()).length === 0;
-/** The first pod is gone, and everything that was begun for it has come to its end. */
+/** The first pod is gone, and everything that was begun for it has come to its end; a conversation of the service form is remembered for longer. */
 const isFirstPodOver = async (scene: Scene, deployed: Deployed): Promise<boolean> => {
   const { uid } = firstPod(deployed);
   if ((await scene.pods()).some((pod) => pod.metadata.uid === uid)) return false;
   const app = await scene.application(deployed.application);
   const { going = {}, conversations = [] } = app?.status?.shutdown ?? {};
-  return Object.keys(going).length === 0 && conversations.length === 0;
+  return Object.keys(going).length === 0 && conversations.every(({ doneAt }) => doneAt !== undefined);
 };
 
 /** Until somebody has taken it in: refused with a reason, or carried out. */
