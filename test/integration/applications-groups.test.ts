@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { APPLICATIONS, type Application } from '../../src/applications/index.ts';
 import { WORKLOAD_KINDS } from '../../src/contract/index.ts';
+import type { KubeObject } from '../../src/kube/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { NAMESPACE, startApplicationsSetting, type ApplicationsSetting } from './applications-setting.ts';
 
@@ -227,6 +228,8 @@ describe('a namespace', () => {
   );
 });
 
+type JobStatus = KubeObject & { readonly status?: { readonly startTime?: string } };
+
 /** Ends a Job as its controller does; without a node no pod ever does. */
 async function endJob(name: string, type: string, before: string): Promise<void> {
   const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
@@ -247,14 +250,17 @@ async function endJob(name: string, type: string, before: string): Promise<void>
     `app=${name}`,
     '--wait=false',
   ]);
+  const job = { resource: WORKLOAD_KINDS.Job, namespace: NAMESPACE, name };
   await waitFor(`the Job ${name} to be ended`, async () => {
+    // The Job controller may have started it since; that time must stay.
+    const { status } = (await setting.admin.get<JobStatus>(job)) ?? {};
     await setting.admin.patch(
-      { resource: WORKLOAD_KINDS.Job, namespace: NAMESPACE, name, subresource: 'status' },
+      { ...job, subresource: 'status' },
       {
         type: 'merge',
         body: {
           status: {
-            startTime: now,
+            startTime: status?.startTime ?? now,
             ...(type === 'Complete' ? { completionTime: now, succeeded: 1 } : {}),
             active: 0,
             ready: 0,
