@@ -7,7 +7,7 @@ import { findProgram, runCommand } from '../cluster/run-command.ts';
 import { cacheDir } from '../cluster/settings.ts';
 
 /** Tools of other people that judge what we make; pinned, since a new version may find something new on any day. */
-const PACKAGES = ['schemathesis==4.32.5', 'standardwebhooks==1.1.0'] as const;
+const PACKAGES = ['cryptography==50.0.2', 'schemathesis==4.32.5', 'standardwebhooks==1.1.0'] as const;
 
 export interface PythonTools {
   /** A Python that can import the packages. */
@@ -28,7 +28,7 @@ export async function ensurePythonTools(): Promise<PythonTools | undefined> {
     return toolsIn(await ensureEnvironment());
   } catch (error) {
     const [why] = (error instanceof Error ? error.message : String(error)).split('\n');
-    warn(`checks by ${PACKAGES.join(' and ')} are SKIPPED: they could not be installed: ${why}`);
+    warn(`checks by ${PACKAGES.join(', ')} are SKIPPED: they could not be installed: ${why}`);
     return undefined;
   }
 }
@@ -63,7 +63,7 @@ async function ensureEnvironment(): Promise<string> {
 /** A virtual environment knows its own path, so it is made in its place, and is complete once the mark is there. */
 async function install(python: string, target: string): Promise<void> {
   await rm(target, { recursive: true, force: true });
-  await withProgress(`installing ${PACKAGES.join(' and ')} into ${target}, once`, async () => {
+  await withProgress(`installing ${PACKAGES.join(', ')} into ${target}, once`, async () => {
     await runCommand(python, ['-m', 'venv', target], { timeoutMs: 60_000 });
     const pip = [
       '-m',

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { issueCa, issueServingCertificate } from '../../../src/pki/issue-certificate.ts';
+import { ensurePythonTools } from '../../tools/python-tools.ts';
 import { HOUR, IDENTITY_URI, makeClientChain } from './client-chains.ts';
 
 // What others think of our certificates. Each verifier gets the CAs that it is to trust and the chain that a client shows, and says yes or no.
@@ -46,6 +47,7 @@ function run(command: string, args: readonly string[]): Promise<Opinion> {
   });
 }
 
+const tools = await ensurePythonTools();
 const answers = (command: string, ...args: string[]) => spawnSync(command, args).status === 0;
 
 const VERIFIERS: readonly Verifier[] = [
@@ -71,8 +73,9 @@ const VERIFIERS: readonly Verifier[] = [
   },
   {
     name: 'Python cryptography',
-    isThere: () => answers('python3', '-c', 'from cryptography.x509.verification import PolicyBuilder'),
-    verify: (caPem, { certPem }) => run('python3', [join(PROGRAMS, 'verify.py'), file(caPem), file(certPem)]),
+    isThere: () => tools !== undefined,
+    verify: (caPem, { certPem }) =>
+      run(tools?.python ?? '', [join(PROGRAMS, 'verify.py'), file(caPem), file(certPem)]),
   },
   {
     name: 'Java',
