@@ -103,6 +103,8 @@ export function createJobsRuntime(
         onWebhook(before, after) {
           const { namespace, name } = (after ?? before)?.metadata ?? {};
           if (namespace !== undefined && name !== undefined) deliverer.webhookChanged(namespace, name);
+          if (before !== undefined && after?.metadata.uid !== before.metadata.uid)
+            endpoints.forget(before.metadata.uid);
         },
       });
       for (const { open } of caches.deliveries.store.values()) if (open !== undefined) deliverer.offer(open);

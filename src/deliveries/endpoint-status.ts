@@ -8,16 +8,24 @@ export interface EndpointStatus {
   failed(webhook: Webhook, error: string, now: number): void;
   /** 410: nothing more is sent until its spec changes. */
   gone(webhook: Webhook, now: number): void;
+  /** It has been deleted. */
+  forget(uid: string): void;
   /** Resolves when what was begun has ended. */
   flush(): Promise<void>;
 }
 
 export interface EndpointStatusOptions {
-  /** An endpoint that has been failing for this long is disabled. */
+  /**
+   * An endpoint that has been failing for this long is disabled: that many failures in a row without a success, without a pause of more than half of this
+   * time and without a change of the spec. A failure now and then, with nothing sent in between, says nothing of the time in between.
+   */
   readonly disableAfterMs: number;
 }
 
 const SUCCESS_EVERY_MS = 30_000;
+/** The row of failures is written no more often than this, nor than ten times in `disableAfterMs`. */
+const FAILURE_EVERY_MS = 600_000;
+const MIN_FAILURES = 5;
 
 export function createEndpointStatus(
   deps: {
@@ -27,12 +35,13 @@ export function createEndpointStatus(
   },
   { disableAfterMs }: EndpointStatusOptions,
 ): EndpointStatus {
-  /** What this process wrote last, by UID: the watch cache lags a little behind it, and nobody else writes. */
-  const written = new Map<string, WebhookStatus>();
+  /** What this leader knows, by UID: the watch cache lags behind it, and nobody else writes. */
+  const known = new Map<string, WebhookStatus>();
+  /** When the row of failures was written last, by UID. */
+  const rowWrittenAt = new Map<string, number>();
   const underWay = new Set<Promise<void>>();
 
-  const statusOf = ({ metadata, status }: Webhook): WebhookStatus =>
-    written.get(metadata.uid) ?? status ?? {};
+  const statusOf = ({ metadata, status }: Webhook): WebhookStatus => known.get(metadata.uid) ?? status ?? {};
 
   function write(webhook: Webhook, change: object): void {
     const { namespace, name, uid } = webhook.metadata;
@@ -44,7 +53,8 @@ export function createEndpointStatus(
       .then(
         () => undefined,
         (error: unknown) => {
-          written.delete(uid);
+          known.delete(uid);
+          rowWrittenAt.delete(uid);
           if (!isNotFound(error))
             deps.logger.debug('the status of a Webhook was not written', { error: String(error) });
         },
@@ -61,7 +71,7 @@ export function createEndpointStatus(
       generation: webhook.metadata.generation ?? 0,
     };
     if (statusOf(webhook).disabled?.generation === disabled.generation) return;
-    written.set(webhook.metadata.uid, { ...statusOf(webhook), disabled });
+    known.set(webhook.metadata.uid, { ...statusOf(webhook), disabled });
     write(webhook, { disabled });
     deps.onDisabled(webhook, message);
   }
@@ -72,23 +82,57 @@ export function createEndpointStatus(
       const fresh = lastDeliveredAt !== undefined && now - Date.parse(lastDeliveredAt) < SUCCESS_EVERY_MS;
       if (failingSince === undefined && fresh) return;
       const at = new Date(now).toISOString();
-      written.set(webhook.metadata.uid, { ...(disabled && { disabled }), lastDeliveredAt: at });
-      write(webhook, { lastDeliveredAt: at, failingSince: null, lastError: null });
+      known.set(webhook.metadata.uid, { ...(disabled && { disabled }), lastDeliveredAt: at });
+      write(webhook, { lastDeliveredAt: at, failingSince: null, failing: null, lastError: null });
     },
     failed(webhook, error, now) {
-      const status = statusOf(webhook);
-      const lastError = error.slice(0, 1_000);
-      if (status.failingSince === undefined) {
-        const failingSince = new Date(now).toISOString();
-        written.set(webhook.metadata.uid, { ...status, failingSince, lastError });
-        write(webhook, { failingSince, lastError });
-      } else if (now - Date.parse(status.failingSince) > disableAfterMs) {
-        disable(webhook, 'FailingForLong', `it has been failing since ${status.failingSince}`, now);
+      const { uid } = webhook.metadata;
+      const before = statusOf(webhook);
+      const row = rowAfter(before, webhook.metadata.generation ?? 0, now, disableAfterMs / 2);
+      known.set(uid, { ...before, ...row, lastError: error.slice(0, 1_000) });
+      const tookMs = now - Date.parse(row.failingSince);
+      if (tookMs > disableAfterMs && row.failing.attempts >= MIN_FAILURES) {
+        const { attempts } = row.failing;
+        disable(
+          webhook,
+          'FailingForLong',
+          `it has been failing since ${row.failingSince}, ${attempts} times`,
+          now,
+        );
+        return;
       }
+      const isNew = row.failingSince !== before.failingSince;
+      const everyMs = Math.min(FAILURE_EVERY_MS, disableAfterMs / 10);
+      if (!isNew && now - (rowWrittenAt.get(uid) ?? 0) < everyMs) return;
+      rowWrittenAt.set(uid, now);
+      write(webhook, { ...row, lastError: error.slice(0, 1_000) });
+    },
+    forget(uid) {
+      known.delete(uid);
+      rowWrittenAt.delete(uid);
     },
     gone: (webhook, now) => disable(webhook, 'Gone', 'the endpoint answered 410', now),
     flush: async () => {
       await Promise.all(underWay);
     },
   };
+}
+
+type FailingRow = Required<Pick<WebhookStatus, 'failingSince' | 'failing'>>;
+
+/** The row of failures with one more, or a new one. */
+function rowAfter(
+  { failingSince, failing }: WebhookStatus,
+  generation: number,
+  now: number,
+  maxPauseMs: number,
+): FailingRow {
+  const lastAt = new Date(now).toISOString();
+  const goesOn =
+    failingSince !== undefined &&
+    failing?.generation === generation &&
+    now - Date.parse(failing.lastAt) <= maxPauseMs;
+  return goesOn
+    ? { failingSince, failing: { attempts: failing.attempts + 1, lastAt, generation } }
+    : { failingSince: lastAt, failing: { attempts: 1, lastAt, generation } };
 }

@@ -106,6 +106,14 @@ export const webhookStatusSchema = z.object({
     .optional()
     .describe('Disabled by what the endpoint answered.'),
   failingSince: z.iso.datetime().optional().describe('Begin of the row of failures that still goes on.'),
+  failing: z
+    .object({
+      attempts: z.int().describe('Failed attempts in the row.'),
+      lastAt: z.iso.datetime().describe('The last of them; after a long pause a row begins anew.'),
+      generation: z.int().describe('Generation of the spec that fails: of a changed one a row begins anew.'),
+    })
+    .optional()
+    .describe('The row of failures; written from time to time.'),
   lastDeliveredAt: z.iso.datetime().optional().describe('When it last took a delivery.'),
   lastError: z.string().max(1_024).optional().describe('Of the last failed attempt.'),
 });
