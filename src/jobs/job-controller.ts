@@ -17,6 +17,7 @@ import { createOutbox } from './outbox.ts';
 import { readOwnerAsks } from './owner-asks.ts';
 import { createWatcherKeeper } from './watcher-keeper.ts';
 import type { JobEvent, WebhookDelivery } from './webhook-delivery.ts';
+import type { Webhook } from './webhook.ts';
 
 export interface JobControllerDeps {
   readonly client: KubeClient;
@@ -64,6 +65,7 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
     isBusy: () => queue.depth() > 0,
     client,
     caches,
+    outbox,
     logger,
     ...(deps.queueMetrics && { queueMetrics: deps.queueMetrics }),
   });
@@ -126,13 +128,16 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
     }
   }
 
-  function lookAtJobsFor({ namespace, name }: { readonly namespace: string; readonly name: string }): void {
+  /** A new Webhook may be the one that annotations have named already; and Jobs that ended after it was created may have been seen before it. */
+  function lookAtJobsFor({ metadata: { namespace, name, creationTimestamp } }: Webhook): void {
+    const since = Date.parse(creationTimestamp ?? '');
     for (const job of caches.jobs.store.values()) {
-      if (job.namespace !== namespace || job.end === undefined || marker.isSettled(job)) continue;
+      if (job.namespace !== namespace || job.end === undefined) continue;
       const named =
         job.asks !== undefined &&
         Object.values(job.asks).some((names: readonly string[]) => names.includes(name));
-      if (named || job.owner !== undefined) happened(job, job.end);
+      const awaits = !marker.isSettled(job) && (named || job.owner !== undefined);
+      if (awaits || Date.parse(job.end.time) >= since) happened(job, job.end);
     }
   }
 
@@ -191,8 +196,7 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
         onNamespace: lookAtAll,
         onCronJob: (key) => lookAtAll(key.slice(0, key.indexOf('/'))),
         onWebhook(before, after) {
-          // A new one may be the one that annotations have named already.
-          if (before === undefined && after !== undefined) lookAtJobsFor(after.metadata);
+          if (before === undefined && after !== undefined) lookAtJobsFor(after);
         },
         onWatcher(_before, after) {
           if (after?.open !== undefined) enqueueWatcher(after);

@@ -9,20 +9,27 @@ import {
 import type { Logger } from '../observability/index.ts';
 import { ANNOTATION_SETTLED, LABEL_WEBHOOKS_CALLED } from './annotations.ts';
 import { JOBS } from './api-version.ts';
+import { chooseWebhooks } from './choose-webhooks.ts';
 import type { JobCaches } from './job-caches.ts';
 import type { JobFacts } from './job-facts.ts';
+import type { Outbox } from './outbox.ts';
+import { readOwnerAsks } from './owner-asks.ts';
 import type { DeliveryPhase, JobEvent } from './webhook-delivery.ts';
 
 export interface JobMarkerDeps {
-  readonly client: Pick<KubeClient, 'patch'>;
-  readonly caches: Pick<JobCaches, 'index' | 'namespaces'>;
+  readonly client: Pick<KubeClient, 'get' | 'patch'>;
+  readonly caches: Pick<JobCaches, 'index' | 'namespaces' | 'cronJobs'>;
+  readonly outbox: Pick<Outbox, 'find'>;
   readonly logger: Logger;
   /** Others have more urgent things for the API server. */
   readonly isBusy: () => boolean;
   readonly queueMetrics?: WorkQueueMetrics;
 }
 
-/** Marks done Jobs: the annotation says that all deliveries of the end have ended, the label (for people) that something was called. */
+/**
+ * Marks done Jobs: the annotation says that all who are to be told of the end have their delivery and that it has ended, the label (for people) that something was
+ * called. A Job that names a Webhook which does not exist gets no annotation: it may come.
+ */
 export interface JobMarker {
   /** Something of the Job's deliveries or watchers may have ended. */
   look(jobUid: string): void;
@@ -40,7 +47,8 @@ export function settledMark(event: JobEvent): string {
     : `${event.job.uid}/${event.type}`;
 }
 
-export function createJobMarker({ client, caches, logger, isBusy, queueMetrics }: JobMarkerDeps): JobMarker {
+export function createJobMarker(deps: JobMarkerDeps): JobMarker {
+  const { client, caches, outbox, logger, isBusy, queueMetrics } = deps;
   const { index } = caches;
   const queue = createWorkQueue<string>({
     name: 'job-marks',
@@ -58,9 +66,25 @@ export function createJobMarker({ client, caches, logger, isBusy, queueMetrics }
     if (phases.length === 0 || phases.includes('Pending')) return {};
     if (isBusy() || isAwaited(job)) return { requeueAfterMs: MARK_DELAY_MS };
     const called = phases.includes('Delivered');
-    if (isSettled(job) && (job.labelled || !called)) return {};
-    await patchJob(job, job.end, called);
+    // Who looks at the Job again, and marks it then: a delivery that is stored, a Webhook that is created, an annotation that changes.
+    const settles = !isSettled(job) && !(await isOwed(job, job.end));
+    const labels = called && !job.labelled;
+    if (settles || labels) await patchJob(job, job.end, { settles, labels });
     return {};
+  }
+
+  /**
+   * Somebody who is to be told of the end has no delivery yet, or one that has not ended; or a Webhook that is named does not exist yet. With the mark, no leader
+   * would look at the Job any more. Decided upon what is stored, not upon what is being done: a create may be running, or waiting for its next try.
+   */
+  async function isOwed(job: JobFacts, end: JobEvent): Promise<boolean> {
+    const ownerAsks = await readOwnerAsks(job, { client, caches });
+    const { webhooks, missing } = chooseWebhooks(end, job, ownerAsks, index.webhooksIn(job.namespace));
+    if (missing.length > 0) return true;
+    return webhooks.some(({ metadata: { name, uid } }) => {
+      const known = outbox.find({ namespace: job.namespace, webhook: { name, uid }, event: end });
+      return known === undefined || known.phase === 'Pending';
+    });
   }
 
   function phasesOf({ job, type }: JobEvent): readonly DeliveryPhase[] {
@@ -77,11 +101,15 @@ export function createJobMarker({ client, caches, logger, isBusy, queueMetrics }
     return false;
   }
 
-  async function patchJob({ namespace, name, uid }: JobFacts, end: JobEvent, called: boolean): Promise<void> {
+  async function patchJob(
+    { namespace, name, uid }: JobFacts,
+    end: JobEvent,
+    { settles, labels }: { readonly settles: boolean; readonly labels: boolean },
+  ): Promise<void> {
     const metadata = {
       uid,
-      annotations: { [ANNOTATION_SETTLED]: settledMark(end) },
-      ...(called && { labels: { [LABEL_WEBHOOKS_CALLED]: 'true' } }),
+      ...(settles && { annotations: { [ANNOTATION_SETTLED]: settledMark(end) } }),
+      ...(labels && { labels: { [LABEL_WEBHOOKS_CALLED]: 'true' } }),
     };
     try {
       await client.patch({ resource: JOBS, namespace, name }, { type: 'merge', body: { metadata } });

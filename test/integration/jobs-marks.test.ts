@@ -1,0 +1,90 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import {
+  createKubeClient,
+  KubeApiError,
+  type FullKubeClient,
+  type KubeObject,
+} from '../../src/kube/index.ts';
+import type { WebhookDelivery } from '../../src/jobs/index.ts';
+import { startJobsLeader, type JobsLeader } from './jobs-leader.ts';
+import { pause } from './jobs-scene.ts';
+import { eventually, startJobsSetting, type JobsSetting } from './jobs-setting.ts';
+import { startReceiver, type Receiver } from './jobs-receiver.ts';
+
+// A mark tells every later leader that nothing is owed: it must not come while somebody who is to be told of the Job's end has no delivery.
+
+jest.setTimeout(120_000);
+let setting: JobsSetting;
+let receiver: Receiver;
+let client: FullKubeClient;
+let leader: JobsLeader | undefined;
+beforeAll(async () => {
+  setting = await startJobsSetting();
+  receiver = await startReceiver();
+  client = createKubeClient({ kubeconfigPath: setting.kubeconfig, userAgent: 'krake-hooks-jobs/0' });
+}, 120_000);
+afterEach(async () => {
+  await leader?.end();
+  leader = undefined;
+  await setting.clean();
+});
+afterAll(async () => {
+  client.close();
+  await setting.stop();
+  await receiver.stop();
+});
+
+/** Longer than a mark is put off. */
+const LONGER_THAN_MARK_MS = 4_000;
+const markOf = async (job: string): Promise<string | undefined> =>
+  (await setting.job(job))?.metadata.annotations?.['hooks.krake.dev/webhooks-settled'];
+const came = (path: string): boolean => receiver.received.some((request) => request.path === path);
+const isMarked = (job: string) => eventually('the mark', async () => (await markOf(job)) !== undefined);
+
+/** The API server lets nobody store a delivery for this Webhook, as a quota would. */
+function refusing(webhook: string): FullKubeClient {
+  return {
+    ...client,
+    create: <T extends KubeObject>(...args: Parameters<FullKubeClient['create']>) => {
+      const { spec } = args[2] as Partial<WebhookDelivery>;
+      return spec?.webhook.name === webhook
+        ? Promise.reject(new KubeApiError('exceeded quota', 403, 'Forbidden'))
+        : client.create<T>(...args);
+    },
+  };
+}
+
+describe('the mark of a done Job', () => {
+  it('waits for a delivery that cannot be stored: the next leader stores and sends it', async () => {
+    await setting.createWebhook('a', { url: `${receiver.url}/quota-a` });
+    await setting.createWebhook('b', { url: `${receiver.url}/quota-b` });
+    leader = await startJobsLeader({ client: refusing('b') });
+    await setting.createJob('quota', { annotations: { 'hooks.krake.dev/on-job-done': 'a, b' } });
+    await setting.finishJob('quota');
+    await eventually('a is told', () => came('/quota-a'));
+    await pause(LONGER_THAN_MARK_MS);
+    expect(await markOf('quota')).toBeUndefined();
+    await leader.end();
+    leader = await startJobsLeader({ client });
+    await eventually('b is told', () => came('/quota-b'));
+    await isMarked('quota');
+  });
+
+  it('waits for a Webhook that is named and does not exist yet; whoever else was told is told once', async () => {
+    await setting.createWebhook('a', { url: `${receiver.url}/later-a` });
+    leader = await startJobsLeader({ client });
+    await setting.createJob('later', { annotations: { 'hooks.krake.dev/on-job-done': 'a, b' } });
+    await setting.finishJob('later');
+    await eventually('a is told', () => came('/later-a'));
+    await pause(LONGER_THAN_MARK_MS);
+    expect(await markOf('later')).toBeUndefined();
+    // The label informs of what is: something was called.
+    expect((await setting.job('later'))?.metadata.labels).toMatchObject({
+      'app.k8s.job.webhooks/webhooks-called': 'true',
+    });
+    await setting.createWebhook('b', { url: `${receiver.url}/later-b` });
+    await eventually('b is told', () => came('/later-b'));
+    await isMarked('later');
+    expect(receiver.received.filter(({ path }) => path === '/later-a')).toHaveLength(1);
+  });
+});
