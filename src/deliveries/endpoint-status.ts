@@ -118,7 +118,10 @@ export function createEndpointStatus(
   };
 }
 
-type FailingRow = Required<Pick<WebhookStatus, 'failingSince' | 'failing'>>;
+interface FailingRow {
+  readonly failingSince: string;
+  readonly failing: NonNullable<WebhookStatus['failing']>;
+}
 
 /** The row of failures with one more, or a new one. */
 function rowAfter(

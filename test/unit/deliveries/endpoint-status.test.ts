@@ -30,7 +30,7 @@ function start() {
     );
   const webhook = (generation = 1): Webhook => ({
     ...webhookOf({}, { generation }),
-    status: structuredClone(stored) as WebhookStatus,
+    status: structuredClone(stored),
   });
   return { lead, webhook, disabled, stored, writes: () => writes };
 }
