@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createEndpointStatus } from '../../../src/deliveries/index.ts';
-import type { Webhook, WebhookStatus } from '../../../src/jobs/index.ts';
+import type { Webhook } from '../../../src/jobs/index.ts';
 import type { KubeClient } from '../../../src/kube/index.ts';
 import { createRecordingLogger } from '../kube/recording-logger.ts';
 import { T0, webhookOf } from './delivery-fixtures.ts';
