@@ -163,6 +163,7 @@ export function createApplicationController(
       pods: [...index.pods(key)],
       caBundleSha256: fingerprint(caBundle()),
       issuerSha256: certificates?.issuerSha256(),
+      issuerNotAfter: certificates?.issuerNotAfter(),
     };
   }
 

@@ -59,6 +59,8 @@ export interface ApplicationView {
   readonly caBundleSha256: string;
   /** SHA-256 of the certificate that signs those of applications now, in hex; undefined: applications have none. */
   readonly issuerSha256: string | undefined;
+  /** When that ends, ms since 1970: nothing that it signs outlives it. Undefined: as `issuerSha256`. */
+  readonly issuerNotAfter: number | undefined;
   /** The calls that this process makes, or made, for it. */
   readonly calls: KnownCalls;
 }

@@ -44,6 +44,8 @@ export interface CertificateSource {
   }): Promise<IssuedCertificate>;
   /** Another one: certificates of the former one are replaced. */
   issuerSha256(): string;
+  /** When what signs now ends, milliseconds since 1970: no certificate outlives it, and then none can be issued. Undefined: not started. */
+  issuerNotAfter(): number | undefined;
   /** What is added to the CA bundle. */
   chainPem(): string;
   onChange(listener: () => void): () => void;

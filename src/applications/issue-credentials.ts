@@ -5,6 +5,7 @@ import type { ApplicationView, Step } from './application-view.ts';
 import { replaceStatus, type ApplicationWriterDeps } from './application-writer.ts';
 import type { IssuedCertificate, ReconcileDeps } from './controller-deps.ts';
 import { timestamp } from './next-status.ts';
+import { canIssue } from './plan-certificate.ts';
 import type { SecretWriter } from './secret-writer.ts';
 
 type IssueStep = Extract<Step, { readonly do: 'issue-token' | 'issue-certificate' }>;
@@ -25,7 +26,9 @@ export async function issueCredentials(
   const hasSecrets = app.spec.auth === 'token';
   const token = hasSecrets && step.do === 'issue-token' ? createToken(deps.randomBytes) : undefined;
   const { namespace, name, uid } = app.metadata;
-  const certificate = hasSecrets ? await deps.certificates?.issue({ namespace, name, uid }) : undefined;
+  // Without what signs, the token alone: pods wait for the rest, and nobody else does.
+  const isSigned = hasSecrets && canIssue(view, deps.now());
+  const certificate = isSigned ? await deps.certificates?.issue({ namespace, name, uid }) : undefined;
   signal.throwIfAborted();
   const status: ApplicationStatus = {
     ...step.status,

@@ -4,7 +4,7 @@ import type { PlannedEvent, Step } from './application-view.ts';
 import type { Situation } from './situation.ts';
 
 /** Kinds of condition that an Application has. */
-export type ConditionType = 'SecretReady' | 'Stamped' | 'PodsInjected' | 'Completed' | 'Held';
+export type ConditionType = 'SecretReady' | 'Certified' | 'Stamped' | 'PodsInjected' | 'Completed' | 'Held';
 
 export interface ConditionChange {
   readonly type: ConditionType;

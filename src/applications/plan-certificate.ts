@@ -1,15 +1,24 @@
 import { MAX_CERTIFICATES, type ApplicationStatus, type CertificateStatus } from './application.ts';
-import type { Step } from './application-view.ts';
-import { nextStatus } from './next-status.ts';
-import { certificateIssued, certificateRenewed, certificateRepaired } from './planned-events.ts';
+import type { ApplicationView, PlannedEvent, Step } from './application-view.ts';
+import { nextStatus, type ConditionChange } from './next-status.ts';
+import {
+  certificateIssued,
+  certificateRenewed,
+  certificateRepaired,
+  signingCertificateEnded,
+} from './planned-events.ts';
 import type { CertificateIdentity } from './secret-contents.ts';
 import type { Situation } from './situation.ts';
+import { refsOf } from './wish.ts';
+
+/** A certificate that would live no longer than this, or no longer than this after the one there is, is not made. */
+const MIN_GAIN_MS = 60_000;
 
 type Renewal = 'first' | 'lost' | 'interrupted' | 'another-issuer' | 'age';
 
 /**
  * The certificate in the Secret is the newest that is listed, its signer is the one that signs now, and it is not too old. Otherwise another one
- * is made; the former one is taken until it ends, and no pod is restarted.
+ * is made; the former one is taken until it ends, and no pod is restarted. While nothing can sign, everything else goes on without.
  */
 export function planCertificate(s: Situation): Step | undefined {
   const why = reasonToIssue(s);
@@ -28,9 +37,33 @@ export function planCertificate(s: Situation): Step | undefined {
   return { do: 'issue-certificate', status, events: [event] };
 }
 
+/** There is one that signs, and it has not come to its end. What its end cuts off would be made faster and faster, for nothing. */
+export function canIssue(
+  { issuerSha256, issuerNotAfter }: Pick<ApplicationView, 'issuerSha256' | 'issuerNotAfter'>,
+  now: number,
+): boolean {
+  return issuerSha256 !== undefined && (issuerNotAfter === undefined || issuerNotAfter - now >= MIN_GAIN_MS);
+}
+
+/** Says that the application cannot have another certificate; empty: it can, or needs none. */
+export function certificateConditions(s: Situation): readonly ConditionChange[] {
+  const { app, status, view, now } = s;
+  if (app.spec.auth !== 'token' || status.finishedAt !== undefined) return [];
+  if (view.issuerSha256 === undefined || canIssue(view, now)) return [];
+  const { reason, note } = signingCertificateEnded(app.metadata.name, view.issuerNotAfter ?? now);
+  return [{ type: 'Certified', status: 'False', reason, message: note }];
+}
+
+/** The Event of it, once. */
+export function certificateEvents(s: Situation): readonly PlannedEvent[] {
+  const isKnown = s.status.conditions?.some(({ type, status }) => type === 'Certified' && status === 'False');
+  if (isKnown === true || certificateConditions(s).length === 0) return [];
+  return [signingCertificateEnded(s.app.metadata.name, s.view.issuerNotAfter ?? s.now, refsOf(s.asking))];
+}
+
 function reasonToIssue(s: Situation): Renewal | undefined {
-  const { issuerSha256 } = s.view;
-  if (issuerSha256 === undefined) return undefined;
+  const { issuerSha256, issuerNotAfter } = s.view;
+  if (!canIssue(s.view, s.now)) return undefined;
   const listed = s.status.certificates ?? [];
   const newest = listed.at(-1);
   const found = inSecret(s);
@@ -40,7 +73,9 @@ function reasonToIssue(s: Situation): Renewal | undefined {
     return listed.some((one) => isSame(found, one)) ? 'interrupted' : 'lost';
   }
   if (newest.issuerSha256 !== issuerSha256) return 'another-issuer';
-  return s.now >= renewAt(newest) ? 'age' : undefined;
+  if (s.now < renewAt(newest)) return undefined;
+  const gainMs = (issuerNotAfter ?? Infinity) - Date.parse(newest.notAfter);
+  return gainMs < MIN_GAIN_MS ? undefined : 'age';
 }
 
 function isSame(a: CertificateIdentity, b: CertificateIdentity): boolean {

@@ -30,7 +30,7 @@ export function planOff(s: Situation): Step | undefined {
       finishedAt: undefined,
     },
     [{ type: 'SecretReady', status: 'False', reason, message }],
-    ['Stamped', 'PodsInjected', 'Completed', 'Held'],
+    ['Certified', 'Stamped', 'PodsInjected', 'Completed', 'Held'],
   );
   const hadToken = s.status.tokenSha256 !== undefined;
   const events = hadToken ? [hooksDisabled(s.app.metadata.name, message, refsOf(s.survivors))] : [];
@@ -107,7 +107,7 @@ function finishGone(s: Situation): Step | undefined {
     s,
     { phase: hasFailed ? 'Failed' : 'Completed', finishedAt: timestamp(s.now) },
     [{ type: 'Completed', status: 'True', reason, message }, ...(s.podCount === 0 ? [RETIRED] : [])],
-    ['PodsInjected', 'Stamped'],
+    ['Certified', 'PodsInjected', 'Stamped'],
   );
   return statusStep(s, next, [finished(byHook ? 'Completed' : reason, message, [])]);
 }

@@ -4,6 +4,7 @@ import type { ApplicationStatus, Phase } from './application.ts';
 import type { LiveWorkload } from './live-workload.ts';
 import { nextStatus, statusStep, type ConditionChange } from './next-status.ts';
 import { countMessage } from './plan-count.ts';
+import { certificateConditions, certificateEvents } from './plan-certificate.ts';
 import { credentialsInForce } from './plan-rotation.ts';
 import { RETIRED } from './plan-token.ts';
 import { TOKEN_RENEWED, checkPods, podsEvent } from './pods-injected.ts';
@@ -45,8 +46,10 @@ export function planStatus(s: Situation): Step {
   if (s.live.secret.state === 'foreign') return { do: 'rest', until: s.now + UNWATCHED_CHECK_MS };
   const pods = checkPods(s);
   const shutdown = shutdownOf(s);
+  const certificate = certificateConditions(s);
   const conditions = [
     secretCondition(s),
+    ...certificate,
     stampCondition(s),
     pods.condition,
     ...awaiting(s),
@@ -68,13 +71,17 @@ export function planStatus(s: Situation): Step {
     [
       ...(s.hooks.includes('complete') || s.status.finishedAt !== undefined ? [] : ['Completed' as const]),
       ...(shutdown === undefined ? ['Held' as const] : []),
+      ...(certificate.length === 0 ? ['Certified' as const] : []),
     ],
   );
   const lacking = s.asking.filter(({ injected }) => !injected).map(({ ref }) => ref);
   const wasStamped = !s.status.conditions?.some(
     ({ type, status }) => type === 'Stamped' && status === 'False',
   );
-  const written = statusStep(s, next, wasStamped ? lacking.map(notInjected) : []);
+  const written = statusStep(s, next, [
+    ...(wasStamped ? lacking.map(notInjected) : []),
+    ...certificateEvents(s),
+  ]);
   if (written !== undefined) return written;
   const isUnwatched = s.asking.some(
     (workload) => workload.asked?.from === 'template' || lacksStamp(workload),

@@ -71,6 +71,15 @@ export function certificateRepaired(name: string): PlannedEvent {
   return warning('CertificateRepaired', 'IssueCertificate', note);
 }
 
+/** @param notAfter ms since 1970 */
+export function signingCertificateEnded(name: string, notAfter: number, workloads: Refs = []): PlannedEvent {
+  const at = new Date(notAfter).toISOString();
+  const note =
+    `Application ${name} can have no certificate after ${at}: what signs them ends then (pki.clientCertificates.intermediateCert); ` +
+    'put its successor into the files; until then signals by token are refused with 401, and new pods wait for their files';
+  return warning('SigningCertificateEnded', 'IssueCertificate', note, workloads);
+}
+
 export function secretUpdated(name: string): PlannedEvent {
   return normal(
     'SecretUpdated',

@@ -12,7 +12,14 @@ import type { RecentReads, RecentView } from './recent-reads.ts';
 /** What the watch caches know of one Application. */
 export interface CachedView extends Pick<
   ApplicationView,
-  'namespace' | 'name' | 'namespaceState' | 'members' | 'pods' | 'caBundleSha256' | 'issuerSha256'
+  | 'namespace'
+  | 'name'
+  | 'namespaceState'
+  | 'members'
+  | 'pods'
+  | 'caBundleSha256'
+  | 'issuerSha256'
+  | 'issuerNotAfter'
 > {
   /** Whether the watch cache has it; if not, it is not read either. */
   readonly exists: boolean;

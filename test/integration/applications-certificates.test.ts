@@ -214,6 +214,40 @@ describe('the certificate of an application', () => {
     LONG_MS,
   );
 
+  it(
+    'is missing while nothing can sign, and all else of the application goes on; it comes with the successor',
+    async () => {
+      const changing = createChangingIssuer({
+        ...issuer,
+        issuerNotAfter: () => Date.now() - 1_000,
+        issue: () => Promise.reject(new Error('the signing certificate has expired')),
+      });
+      const replica = await setting.replica({ certificates: changing });
+      const ended = await start('unsigned');
+      const conditions = (app: Application) =>
+        Object.fromEntries((app.status?.conditions ?? []).map(({ type, status }) => [type, status]));
+      expect(conditions(ended)).toMatchObject({ SecretReady: 'True', Stamped: 'True', Certified: 'False' });
+      expect(ended.status?.certificates).toBeUndefined();
+      expect(Object.keys((await secretOf('unsigned'))?.data ?? {}).sort()).toEqual([
+        'ca-bundle.pem',
+        'token',
+      ]);
+      await replica.events.flush();
+      const { stdout } = await setting.controlPlane.kubectl(['get', 'events', '-n', NAMESPACE, '-o', 'yaml']);
+      expect(stdout).toContain('SigningCertificateEnded');
+
+      changing.change(issuer);
+      const mended = await untilFits('unsigned');
+      expect(mended.status?.tokenSha256).toBe(ended.status?.tokenSha256);
+      await setting.applicationThat(
+        'deployment-unsigned',
+        'says nothing of it any more',
+        (app) => conditions(app)['Certified'] === undefined,
+      );
+    },
+    LONG_MS,
+  );
+
   const strangerKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
     type: 'pkcs8',
     format: 'pem',

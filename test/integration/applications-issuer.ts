@@ -45,6 +45,7 @@ export async function startIssuer(
     issuer,
     issue: (application) => issuer.issue(application),
     issuerSha256: () => issuer.issuerSha256(),
+    issuerNotAfter: () => issuer.issuerNotAfter(),
     chainPem: () => issuer.chainPem(),
     onChange: (listener) => issuer.onChange(listener),
     async stop() {
@@ -64,6 +65,7 @@ export function createChangingIssuer(first: CertificateSource): CertificateSourc
   return {
     issue: (application) => current.issue(application),
     issuerSha256: () => current.issuerSha256(),
+    issuerNotAfter: () => current.issuerNotAfter(),
     chainPem: () => first.chainPem() + (current === first ? '' : current.chainPem()),
     onChange(listener) {
       listeners.add(listener);

@@ -104,6 +104,7 @@ export function createClientCertificateIssuer(
       return await signer().sign(identity, { now: clock.now(), lifetimeMs: options.lifetime });
     },
     issuerSha256: () => signer().issuerSha256,
+    issuerNotAfter: () => source.current()?.notAfter,
     chainPem: () => source.chainPem() ?? notStarted(),
     onChange: (listener) => listeners.add(listener),
   };

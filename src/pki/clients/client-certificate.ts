@@ -39,6 +39,8 @@ export interface ClientCertificateIssuer {
    * @throws Error before the start
    */
   issuerSha256(): string;
+  /** When what signs now ends, or a CA above it, milliseconds since the epoch; undefined: before the start. */
+  issuerNotAfter(): number | undefined;
   /**
    * The CAs and intermediates that are trusted, PEM and nothing else, in an order that is the same on all replicas: for `ca-bundle.pem`.
    *

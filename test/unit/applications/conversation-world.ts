@@ -114,6 +114,7 @@ export function situationOf(scene: Scene): Situation {
       tried: new Set(),
       caBundleSha256: '',
       issuerSha256: undefined,
+      issuerNotAfter: undefined,
       calls: scene.calls,
     },
     app,

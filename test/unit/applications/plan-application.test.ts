@@ -140,7 +140,16 @@ describe('planApplication', () => {
     signal(world, token);
     workload.hooks = [];
     const steps = reconcile(world);
-    expect(names(steps)).toEqual(['observe', 'write-status', 'repair-stamp', 'observe', 'rest']);
+    expect(names(steps)).toEqual([
+      'observe',
+      'update-spec',
+      'write-status',
+      'repair-stamp',
+      'observe',
+      'rest',
+    ]);
+    // What the gate and the callbacks go by.
+    expect(world.app?.spec.hooks).toEqual([]);
     expect(world.app?.status?.tokenSha256).toBeUndefined();
     workload.hooks = ['complete'];
     reconcile(world);
@@ -298,6 +307,7 @@ function viewOf(
     calls: new Map(),
     caBundleSha256: world.app?.status?.caBundleSha256 ?? '',
     issuerSha256: undefined,
+    issuerNotAfter: undefined,
     live: {
       secret: {
         state: 'ours',

@@ -145,6 +145,7 @@ describe('isSettled', () => {
     namespaceState: 'enabled' as const,
     caBundleSha256: 'c'.repeat(64),
     issuerSha256: undefined,
+    issuerNotAfter: undefined,
   };
   const condition = (type: string, reason = 'Test') => ({
     type,

@@ -74,15 +74,16 @@ const PERFORM: Perform = {
 /** Stores the status, with another certificate if there is an issuer. */
 function list(world: World, status: ApplicationStatus, auth: Auth): WorldSecret['certificate'] {
   const certificate =
-    world.issuer === undefined || auth !== 'token'
+    world.issuer === undefined || auth !== 'token' || (world.issuerNotAfter ?? Infinity) <= world.now
       ? undefined
       : { sha256: sha256(`certificate${++world.counter}`), issuerSha256: world.issuer };
+  const lifeMs = Math.min(CERTIFICATE_MS, (world.issuerNotAfter ?? Infinity) - world.now);
   const at = (ms: number) => new Date(world.now + ms).toISOString();
   const listed = certificate && {
     ...certificate,
     notBefore: at(0),
-    renewAt: at((CERTIFICATE_MS * 2) / 3),
-    notAfter: at(CERTIFICATE_MS),
+    renewAt: at((lifeMs * 2) / 3),
+    notAfter: at(lifeMs),
   };
   const certificates = listed && { certificates: [...(status.certificates ?? []), listed] };
   if (world.app) world.app = bump(world, { ...world.app, status: { ...status, ...certificates } });

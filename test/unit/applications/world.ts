@@ -29,6 +29,8 @@ export interface World {
   secret: WorldSecret | undefined;
   /** SHA-256 of the certificate that signs; undefined: applications have a token alone. */
   issuer: string | undefined;
+  /** When that ends, ms since 1970; undefined: never. */
+  issuerNotAfter: number | undefined;
   tokens: { lifetimeMs: number; graceMs: number };
   pods: Pod[];
   /** UIDs that the stored complete signal spoke of. */
@@ -84,6 +86,7 @@ export function createWorld(): World {
     app: undefined,
     secret: undefined,
     issuer: undefined,
+    issuerNotAfter: undefined,
     tokens: { lifetimeMs: 0, graceMs: 0 },
     pods: [],
     signalled: new Set(),
@@ -172,6 +175,7 @@ export function reconcile(world: World, options: RunOptions = {}): Step[] {
     tried: new Set(),
     caBundleSha256: sha256('bundle'),
     issuerSha256: world.issuer,
+    issuerNotAfter: world.issuerNotAfter,
     calls: new Map(),
   };
   for (let count = 0; count < 60; count++) {
