@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 export type Refusal = 'too-many' | 'too-many-from-address';
@@ -12,7 +12,7 @@ export interface ConnectionsOptions {
 export interface Connections {
   /** To be called with each accepted TCP connection. A refused one is the caller's to destroy. */
   accept(socket: Socket): Refusal | undefined;
-  /** To be called when requests can come on it: at once, or after the TLS handshake. Before that it never counts as idle. */
+  /** To be called when requests can come on it: at once, or after the TLS handshake. */
   open(socket: Socket): void;
   /** To be called with each request's response, before its handler. */
   began(socket: Socket, response: ServerResponse): void;
@@ -27,28 +27,57 @@ export interface Connections {
   none(): Promise<void>;
 }
 
+/**
+ * When there is no room for a new connection, the one that has kept us waiting the longest makes some: in a TLS handshake, idle, or with a request
+ * that is not whole yet. One order for all of them, so that whoever just came, and is about to send, is never the first. A request
+ * that is whole is not cut for it, unless its sender has begun another one behind it.
+ */
 export function createConnections(options: ConnectionsOptions): Connections {
   const accepted = new Set<Socket>();
   const perAddress = new Map<string, number>();
   const responses = new Map<Socket, Set<ServerResponse>>();
-  /** Accepted, with no request possible yet: in a TLS handshake. By peer, since a TLS socket does not tell its TCP socket; in the order in which they came. */
+  /** Accepted, with no request possible yet: in a TLS handshake. By peer, since a TLS socket does not tell its TCP socket. */
   const opening = new Map<string, Socket>();
-  /** In the order in which they became idle. */
   const idle = new Set<Socket>();
+  /** The latest request under way on a connection; those before it are whole. */
+  const latest = new Map<Socket, IncomingMessage>();
+  /** What is to come is the client's to send, in the order since when. One whose request has become whole may still be among them. */
+  const awaited = new Set<Socket>();
   const waiting: (() => void)[] = [];
   let draining = false;
 
   function forget(socket: Socket, address: string, peer: string): void {
     accepted.delete(socket);
     if (opening.get(peer) === socket) opening.delete(peer);
+    awaited.delete(socket);
     const left = (perAddress.get(address) ?? 1) - 1;
     if (left > 0) perAddress.set(address, left);
     else perAddress.delete(address);
     if (accepted.size === 0) for (const resolve of waiting.splice(0)) resolve();
   }
 
+  function becameIdle(socket: Socket): void {
+    latest.delete(socket);
+    idle.add(socket);
+    awaited.delete(socket);
+    awaited.add(socket);
+  }
+
+  /** @returns false: nobody can be closed without losing what we are at work on */
+  function makeRoom(): boolean {
+    for (const socket of awaited) {
+      awaited.delete(socket);
+      if (latest.get(socket)?.complete === true) continue;
+      if (idle.has(socket)) close(socket);
+      else socket.destroy();
+      return true;
+    }
+    return false;
+  }
+
   function close(socket: Socket): void {
     idle.delete(socket);
+    awaited.delete(socket);
     // Unlike end() this needs no goodbye from the other side; unlike destroy() what is written still goes out.
     socket.destroySoon();
   }
@@ -59,7 +88,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     left.delete(response);
     if (left.size > 0) return;
     if (draining) close(socket);
-    else idle.add(socket);
+    else becameIdle(socket);
   }
 
   return {
@@ -68,31 +97,34 @@ export function createConnections(options: ConnectionsOptions): Connections {
       const peer = peerOf(socket);
       const fromAddress = perAddress.get(address) ?? 0;
       if (fromAddress >= options.maxConnectionsPerAddress) return 'too-many-from-address';
-      if (accepted.size >= options.maxConnections) {
-        const [longestIdle] = idle;
-        const [longestOpening] = opening.values();
-        // Thousands of half-open connections must not lock others out until their time limit: a handshake that is meant takes no time.
-        if (longestIdle !== undefined) close(longestIdle);
-        else if (longestOpening !== undefined) longestOpening.destroy();
-        else return 'too-many';
-      }
+      // Thousands that are half open, or half sent, must not lock others out until their time limit: a client that means it takes no time.
+      if (accepted.size >= options.maxConnections && !makeRoom()) return 'too-many';
       accepted.add(socket);
       opening.set(peer, socket);
+      awaited.add(socket);
       perAddress.set(address, fromAddress + 1);
       socket.once('close', () => forget(socket, address, peer));
       return undefined;
     },
     open(socket) {
-      opening.delete(peerOf(socket));
+      const peer = peerOf(socket);
+      const opened = opening.get(peer);
+      if (opened !== undefined) awaited.delete(opened);
+      opening.delete(peer);
       responses.set(socket, new Set());
-      idle.add(socket);
+      becameIdle(socket);
       socket.once('close', () => {
         responses.delete(socket);
         idle.delete(socket);
+        latest.delete(socket);
+        awaited.delete(socket);
       });
     },
     began(socket, response) {
       idle.delete(socket);
+      awaited.delete(socket);
+      latest.set(socket, response.req);
+      awaited.add(socket);
       responses.get(socket)?.add(response);
       if (draining) response.shouldKeepAlive = false;
       response.once('close', () => ended(socket, response));

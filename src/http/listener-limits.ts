@@ -1,6 +1,9 @@
 /** Bounds of one listener; what is left out has the default. */
 export interface ListenerLimits {
-  /** Connections at once. When they are all taken, the longest idle one makes room, else the longest in its handshake; is there none, the new one is closed. */
+  /**
+   * Connections at once. When they are all taken, the one that has been waiting for its client the longest makes room: idle, in its handshake, or with a
+   * request that is not whole. Is there none, the new one is closed.
+   */
   readonly maxConnections: number;
   /** Connections from one address at once; Infinity where one address is the only caller, as the API server at admission. */
   readonly maxConnectionsPerAddress: number;

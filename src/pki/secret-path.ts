@@ -31,7 +31,10 @@ export interface SecretPath {
   stop(): Promise<void>;
   /** A secret path is in the live webhook configuration, as far as it was seen. */
   ready(): boolean;
-  /** Compared in constant time. An unknown one has the configuration read anew first: those of one second share a read. Never rejects. */
+  /**
+   * Compared in constant time. An unknown one has the configuration read anew first: those of one second share a read. False at once while 64 wait
+   * for that already. Never rejects.
+   */
   isKnown(segment: string): boolean | Promise<boolean>;
 }
 
@@ -43,6 +46,11 @@ const LOOK_PAUSE_MS = 1_000;
 const LOOK_TIMEOUT_MS = 1_000;
 /** Written in hex: of a path the API server takes lower case only. */
 const SECRET_BYTES = 32;
+/**
+ * So many wait for a look. Each keeps a connection of the listener, and anybody can send a wrong path; who is not among them, and right, is known a second
+ * later, since they have had it looked.
+ */
+const MAX_WAITING = 64;
 const MAX_ATTEMPTS = 5;
 
 /**
@@ -64,6 +72,8 @@ export function createSecretPath(deps: SecretPathDeps, options: SecretPathOption
   let scheduled: Promise<void> | undefined;
   /** When a caller last had the configuration read. */
   let askedAt = -Infinity;
+  /** Callers that wait for a look. */
+  let waiting = 0;
 
   async function look(): Promise<void> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -150,7 +160,13 @@ export function createSecretPath(deps: SecretPathDeps, options: SecretPathOption
     stop: () => poll.stop(),
     ready: () => isNamed,
     isKnown(segment) {
-      return matches(segment) || nextLook().then(() => matches(segment));
+      if (matches(segment)) return true;
+      if (waiting >= MAX_WAITING) return false;
+      waiting++;
+      return nextLook().then(() => {
+        waiting--;
+        return matches(segment);
+      });
     },
   };
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { Agent } from 'node:https';
 import { connect, type Socket } from 'node:net';
+import { connect as tlsConnect } from 'node:tls';
 import { APPLICATIONS } from '../../src/applications/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { createPodScene, waitUntilBound } from './callbacks-pods.ts';
@@ -124,10 +125,10 @@ describe('the time of a 401', () => {
 });
 
 describe('a flood', () => {
-  const isServed = async (from = '127.0.0.250') => {
+  const isServed = async (from = '127.0.0.250', by = replica) => {
     const own = scene.files.own;
     const startedAt = performance.now();
-    const { status } = await replica.send('app-a', 'complete', {
+    const { status } = await by.send('app-a', 'complete', {
       body: { token: scene.tokens.own },
       from,
       ...(own && { files: own }),
@@ -157,6 +158,34 @@ describe('a flood', () => {
     );
     expect(opened).toBe(5_000);
     expect(served.map(({ status }) => status)).toEqual([200, 200, 200]);
+  }, 120_000);
+
+  it('of requests whose body does not come, as many as there may be connections: a client is served', async () => {
+    const full = await startTlsReplica(scene.setting, {
+      limits: { maxConnections: 512 },
+      bodyTimeoutMs: 60_000,
+    });
+    const sockets: Socket[] = [];
+    let underWay = 0;
+    const attack = async (localAddress: string) => {
+      const options = { port: full.port, host: '127.0.0.1', localAddress, rejectUnauthorized: false };
+      const socket = tlsConnect(options);
+      sockets.push(socket);
+      socket.on('error', () => undefined);
+      // The interim answer tells that the request is under way.
+      socket.write(
+        `PUT /kubernetes/namespaces/${NAMESPACE}/applications/app-a/complete HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 50\r\n\r\n{`,
+      );
+      await once(socket, 'data');
+      underWay++;
+    };
+    for (let i = 0; i < 8; i++)
+      await Promise.all(Array.from({ length: 64 }, () => attack(`127.0.1.${60 + (i % 2)}`)));
+    const served = [await isServed(undefined, full), await isServed(undefined, full)];
+    for (const socket of sockets) socket.destroy();
+    await full.stop();
+    expect(underWay).toBe(512);
+    expect(served.map(({ status }) => status)).toEqual([200, 200]);
   }, 120_000);
 
   it('of headers and of bodies: 431 and 413, and a client is served meanwhile', async () => {

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { connect as tlsConnect } from 'node:tls';
 import {
   createListeners,
@@ -11,6 +13,7 @@ import {
   type TestTls,
 } from './listener-setting.ts';
 
+const GET_AND_CLOSE = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
 const listeners = createListeners();
 let tls: TestTls;
 beforeAll(async () => {
@@ -99,6 +102,66 @@ describe('a listener and hostile connections', () => {
     for (const { socket } of [...idle, newcomer]) socket.destroy();
   });
 
+  it('at the cap for all, the request whose body does not come makes room', async () => {
+    const listener = await listeners.http({
+      onRequest: async (request, response) => {
+        await text(request);
+        response.end('ok');
+      },
+      limits: { maxConnections: 3 },
+    });
+    const slow = await halfRequests(listener.port(), 3);
+    for (let i = 0; i < 2; i++)
+      expect(await exchange(listener.port(), GET_AND_CLOSE)).toMatch(/^HTTP\/1\.1 200 /);
+    await slow[0]?.closed;
+    slow[2]?.socket.write('lo');
+    await until(() => slow[2]?.received().includes('HTTP/1.1 200 ') === true);
+    for (const { socket } of slow) socket.destroy();
+  });
+
+  it('at the cap for all, who has just come is not the first to make room', async () => {
+    const listener = await listeners.http({ limits: { maxConnections: 3 }, onRequest: holdBodies });
+    const slow = await halfRequests(listener.port(), 2);
+    const fresh = await openRaw(listener.port());
+    const newcomers = [await openRaw(listener.port()), await openRaw(listener.port())];
+    await Promise.all(slow.map(({ closed }) => closed));
+    fresh.socket.write(GET_AND_CLOSE);
+    await fresh.closed;
+    expect(fresh.received()).toMatch(/^HTTP\/1\.1 200 /);
+    for (const { socket } of newcomers) socket.destroy();
+  });
+
+  it('at the cap for all, a request that is whole is not cut for a new connection', async () => {
+    const refused: string[] = [];
+    const held: ServerResponse[] = [];
+    const listener = await listeners.http({
+      onRequest: (_request, response) => void held.push(response),
+      limits: { maxConnections: 2 },
+      metrics: { connectionRefused: (_name, reason) => refused.push(reason), clientFailed: () => undefined },
+    });
+    const whole = await Promise.all([openRaw(listener.port()), openRaw(listener.port())]);
+    for (const { socket } of whole)
+      socket.write('PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello');
+    await until(() => held.length === 2);
+    // One turn more, in which the parser sees the end of the last body.
+    await new Promise(setImmediate);
+    const newcomer = await openRaw(listener.port());
+    await newcomer.closed;
+    expect(refused).toEqual(['too-many']);
+    for (const response of held) response.end('ok');
+    for (const { socket } of whole) await once(socket, 'data');
+    // Both are idle now.
+    expect(await exchangeHeld(listener.port())).toMatch(/^HTTP\/1\.1 200 /);
+    for (const { socket } of whole) socket.destroy();
+
+    async function exchangeHeld(port: number): Promise<string> {
+      const answer = exchange(port, GET_AND_CLOSE);
+      await until(() => held.length === 3);
+      held[2]?.end('ok');
+      return answer;
+    }
+  });
+
   it('a client is served as fast while 400 connections stand half open', async () => {
     const listener = await listeners.https(tls, { limits: { maxConnectionsPerAddress: Infinity } });
     const half = await Promise.all(Array.from({ length: 400 }, () => openRaw(listener.port())));
@@ -126,6 +189,24 @@ describe('a listener and hostile connections', () => {
     expect(await renegotiated).not.toBe('renegotiated');
     socket.destroy();
   });
+
+  function holdBodies(request: IncomingMessage, response: ServerResponse): void {
+    if (request.method === 'GET') response.end('ok');
+    else request.resume();
+  }
+
+  /** Each has sent its header and a part of its body, one after the other. */
+  async function halfRequests(port: number, count: number): Promise<readonly RawConnection[]> {
+    const open: RawConnection[] = [];
+    for (let i = 0; i < count; i++) {
+      const raw = await openRaw(port);
+      // The interim answer tells that the request is under way.
+      raw.socket.write('PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhel');
+      await once(raw.socket, 'data');
+      open.push(raw);
+    }
+    return open;
+  }
 
   async function get(port: number): Promise<string> {
     const socket = tlsConnect({ port, host: '127.0.0.1', ca: tls.ca });

@@ -156,6 +156,24 @@ describe('createSecretPath', () => {
     await secretPath.stop();
   });
 
+  it('keeps few waiting who guess; another path is known a moment later all the same', async () => {
+    const api = createApi(service(`/mutate/${other('a')}`));
+    const { clock, start, secretPath } = replica(api);
+    await start();
+    await clock.advance(1_000);
+    api.set(service(`/mutate/${other('b')}`));
+    const guesses = Array.from({ length: 1_000 }, (_, i) => secretPath.isKnown(`guess-${i}`));
+    expect(guesses.filter((guess) => guess !== false)).toHaveLength(64);
+    expect(secretPath.isKnown(other('b'))).toBe(false);
+    expect(secretPath.isKnown(other('a'))).toBe(true);
+    await clock.advance(1_000);
+    for (const guess of guesses) expect(await guess).toBe(false);
+    expect(secretPath.isKnown(other('b'))).toBe(true);
+    // Who waited has gone.
+    expect(secretPath.isKnown('guess')).toBeInstanceOf(Promise);
+    await secretPath.stop();
+  });
+
   it('knows nobody, and fails for nobody, without an answer of the API server', async () => {
     const api = createApi();
     api.client.get = () => Promise.reject(new Error('away'));
