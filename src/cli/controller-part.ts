@@ -99,6 +99,13 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
     ],
     beforeScrape() {
       metrics.set('krake_hooks_leader', {}, elector.isLeader() ? 1 : 0);
+      const signingNotAfter = issuer.issuerNotAfter();
+      if (signingNotAfter !== undefined)
+        metrics.set(
+          'krake_hooks_certificate_expiry_timestamp_seconds',
+          { certificate: 'signing' },
+          signingNotAfter / 1000,
+        );
       for (const [phase, count] of running?.phases() ?? [])
         metrics.set('krake_hooks_applications', { phase }, count);
     },

@@ -214,7 +214,7 @@ export const METRICS = {
   },
   krake_hooks_certificate_expiry_timestamp_seconds: {
     type: 'gauge',
-    help: 'When the CA and the first serving certificate end, Unix time.',
+    help: 'When the CA (`ca`), the first serving certificate (`serving`), and on the controller what signs applications’ certificates (`signing`) end, Unix time.',
     labels: ['certificate'],
   },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;

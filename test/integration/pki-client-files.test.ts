@@ -92,6 +92,23 @@ describe('an operator’s intermediate, from files', () => {
     expect(issuer.ready()).toBe(false);
   });
 
+  it('that has ended lets the controller start: it is not ready, says so, and signs when its successor is there', async () => {
+    const ended = await makeOperatorCa({ name: 'ended', by: root, pathLength: 0, until: Date.now() - 1_000 });
+    const { issuer, logger } = setting.replica(place(ended));
+    await issuer.start(never);
+    expect(issuer.ready()).toBe(false);
+    expect(issuer.issuerNotAfter()).toBeLessThan(Date.now());
+    await expect(issuer.issue(identity)).rejects.toThrow('has expired');
+    const line = await waitFor('the error', () => logger.lines.find(({ level }) => level === 'error'));
+    expect(line.message).toContain('has ended');
+    place(first);
+    await waitFor('the successor to sign', () =>
+      issuer.ready() && issuer.issuerSha256() === idOf(first) ? true : undefined,
+    );
+    expect(issuer.issuerNotAfter()).toBeGreaterThan(Date.now());
+    expect((await issuer.issue(identity)).issuerSha256).toBe(idOf(first));
+  });
+
   it('comes after our own, and what that signed is taken until it has ended', async () => {
     const own = setting.replica();
     await own.issuer.start(never);

@@ -33,11 +33,16 @@ export function buildChain(
   return chain;
 }
 
-/** What keeps the first certificate of the chain from signing applications' certificates, in words; empty: nothing. */
+/**
+ * What keeps the first certificate of the chain from signing applications' certificates, in words; empty: nothing.
+ *
+ * @param mayHaveEnded that one of them has expired is no problem
+ */
 export function checkChain(
   chain: readonly X509Certificate[],
   roots: readonly X509Certificate[] | undefined,
   now: number,
+  mayHaveEnded = false,
 ): string[] {
   return [
     ...chain.flatMap((certificate, index) =>
@@ -45,7 +50,7 @@ export function checkChain(
         checkAuthority(certificate),
         checkPurpose(certificate),
         checkPathLength(certificate, index),
-        checkValidity(certificate, now),
+        checkValidity(certificate, now, mayHaveEnded),
       ]
         .filter((problem) => problem !== undefined)
         .map((problem) => (index === 0 ? problem : `the CA above it, ${nameOf(certificate)}: ${problem}`)),
@@ -80,9 +85,9 @@ function checkPathLength(certificate: X509Certificate, below: number): string | 
   return `it allows ${allowed} intermediates below it (path length), and there are ${below}`;
 }
 
-function checkValidity(certificate: X509Certificate, now: number): string | undefined {
+function checkValidity(certificate: X509Certificate, now: number, mayHaveEnded: boolean): string | undefined {
   const { validFromDate, validToDate } = certificate;
-  if (validToDate.getTime() <= now) return `it expired ${validToDate.toISOString()}`;
+  if (validToDate.getTime() <= now && !mayHaveEnded) return `it expired ${validToDate.toISOString()}`;
   return validFromDate.getTime() > now ? `it is not valid before ${validFromDate.toISOString()}` : undefined;
 }
 

@@ -21,7 +21,7 @@ export interface ClientCertificateIssuer {
   readonly name: string;
   /**
    * Resolves once certificates can be issued. Own CA: waits as long as it takes for the API server; from files: rejects with all that is wrong
-   * with them.
+   * with them, unless it is that they have expired: then it resolves, is not ready, and issues when others have taken their place.
    */
   start(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;

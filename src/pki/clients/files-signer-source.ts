@@ -2,6 +2,7 @@ import type { Clock } from '../../kube/index.ts';
 import type { Logger } from '../../observability/index.ts';
 import { certificatesPem } from '../certificate.ts';
 import { createPoll } from '../poll.ts';
+import { createExpiryWarning } from './expiry-warning.ts';
 import { readIntermediateFiles, type IntermediateFiles } from './intermediate-files.ts';
 import { parseIntermediate, type OperatorIntermediate } from './parse-intermediate.ts';
 import { createClientCertificateSigner, type ClientCertificateSigner } from './sign-client-certificate.ts';
@@ -33,7 +34,7 @@ interface Usable {
 
 /**
  * The operator's intermediate. New files are taken when they are valid together: they are trusted at once and sign after the delay, and what signed
- * before stays trusted until all it signed has ended. Files that are not valid are an error in the log, and what signs stays.
+ * before stays trusted until all it signed has ended. Files that are not valid are an error in the log, and what signs stays. Its end is warned of.
  */
 export function createFilesSignerSource(
   { trustKeeper, logger, clock, onLook }: FilesSignerSourceDeps,
@@ -42,11 +43,14 @@ export function createFilesSignerSource(
   let current: Usable | undefined;
   let next: (Usable & { readonly since: number }) | undefined;
   let digest: string | undefined;
+  const warnOfEnd = createExpiryWarning(logger);
 
   async function readFiles(): Promise<Usable | undefined> {
     const texts = await readIntermediateFiles(options.files);
     if (texts.digest === digest) return undefined;
-    const intermediate = await parseIntermediate(texts, clock.now());
+    // A controller that starts again after its end has other things to do than to sign. What takes its place has to be good.
+    const mayHaveEnded = digest === undefined;
+    const intermediate = await parseIntermediate(texts, clock.now(), mayHaveEnded);
     digest = texts.digest;
     logger.info('signing certificate of applications read from files', {
       subject: intermediate.certificate.subject,
@@ -72,7 +76,15 @@ export function createFilesSignerSource(
     await publish();
     promote();
     onLook();
+    warnIfEnding();
     if (read.status === 'rejected') throw read.reason;
+  }
+
+  function warnIfEnding(): void {
+    if (current === undefined || next !== undefined) return;
+    const { certificate, notAfter } = current.intermediate;
+    const { subject, validFromDate } = certificate;
+    warnOfEnd({ subject, notBefore: validFromDate.getTime(), notAfter }, clock.now());
   }
 
   function promote(): void {

@@ -22,11 +22,13 @@ interface Bundle {
  * Reads the operator's intermediate and checks that it can sign applications' certificates: that it is a CA, may sign, is valid now, leads to one of
  * the roots within their path lengths, and that the key is its key.
  *
+ * @param mayHaveEnded it is taken although it, or a CA above it, has expired: it signs nothing then, and everything else goes on
  * @throws Error that names every problem, with the setting and the file that it is in; never any content of a file
  */
 export async function parseIntermediate(
   { contents, name }: IntermediateContents,
   now: number,
+  mayHaveEnded = false,
 ): Promise<OperatorIntermediate> {
   const problems: string[] = [];
   const attempt = async <T>(file: IntermediateFile, read: () => T | Promise<T>): Promise<T | undefined> => {
@@ -53,7 +55,7 @@ export async function parseIntermediate(
   let chain: readonly X509Certificate[] = [];
   if (certificate !== undefined) {
     chain = buildChain(certificate, above, roots);
-    const found = checkChain(chain, roots, now);
+    const found = checkChain(chain, roots, now, mayHaveEnded);
     problems.push(...found.map((problem) => `${name('intermediateCert')}: ${problem}`));
   }
   await attempt(keyFile, () => {
