@@ -1,7 +1,8 @@
 import { ANNOTATION_AUTH } from '../contract/index.ts';
 import { readObject, type JsonObject } from '../review/index.ts';
 import type { ContainerPlace } from './chosen-containers.ts';
-import { TOKEN_VOLUME_NAME, VOLUME_NAME } from './injected-volumes.ts';
+import { findHarmedVolume, type HarmedVolume } from './find-harmed-volume.ts';
+import { runAsUser } from './run-as-user.ts';
 
 /** How the containers of a pod come to read the private key and the token, and nobody else. */
 export interface KeyAccess {
@@ -14,20 +15,6 @@ export interface KeyAccess {
 const FOR_GROUP = 0o440;
 const FOR_ROOT = 0o400;
 const FOR_ALL = 0o444;
-
-/**
- * Volumes that an fsGroup leaves as they are, or that are made with the pod and for it alone. Of every other one the kubelet would hand each
- * file to the group: it takes long on a large volume, and what another pod wrote there is the user's.
- */
-const UNHARMED_SOURCES = [
-  'emptyDir',
-  'configMap',
-  'secret',
-  'projected',
-  'downwardAPI',
-  'hostPath',
-  'image',
-] as const;
 
 /**
  * Chooses the mode of the secret files. The kubelet makes them root's; a container with another user reads them by the pod's fsGroup, so a pod
@@ -47,12 +34,11 @@ export function planKeyAccess(
   const security = readObject(spec.securityContext, `${field}.securityContext`);
   if (typeof security?.fsGroup === 'number') return access(FOR_GROUP);
   if (places.every(({ container }) => runAsUser(container, security) === 0)) return access(FOR_ROOT);
-  const harmed = volumes.find((volume) => !isUnharmed(volume))?.name;
+  const harmed = findHarmedVolume(spec, volumes);
   if (harmed === undefined && !ours.hasClaims) return access(FOR_GROUP, ours.fsGroup);
-  const what = typeof harmed === 'string' ? `the volume "${harmed.slice(0, 40)}"` : 'the claimed volumes';
   return access(FOR_ALL, undefined, [
-    `every user in the container may read the private key: a group of ours would change the files of ${what}; ` +
-      `set ${field}.securityContext.fsGroup, or ${ANNOTATION_AUTH}: pod-identity`,
+    `every user in the container may read the private key: a group of ours would change ${whatOf(harmed)}; ` +
+      `set ${field}.securityContext.${harmed?.what === 'modes' ? 'runAsUser: 0 if root runs it' : 'fsGroup'}, or ${ANNOTATION_AUTH}: pod-identity`,
   ]);
 }
 
@@ -60,14 +46,8 @@ function access(mode: number, fsGroup?: number, warnings: readonly string[] = []
   return { mode, fsGroup, warnings };
 }
 
-/** The container's own goes before the pod's. Unset, the image decides, which is not known here. */
-function runAsUser(container: JsonObject, security: JsonObject | undefined): unknown {
-  const own = container.securityContext;
-  const user = typeof own === 'object' && own !== null ? (own as JsonObject).runAsUser : undefined;
-  return user ?? security?.runAsUser;
-}
-
-function isUnharmed(volume: JsonObject): boolean {
-  if (volume.name === VOLUME_NAME || volume.name === TOKEN_VOLUME_NAME) return true;
-  return UNHARMED_SOURCES.some((source) => Boolean(volume[source]));
+/** Undefined: volumes that come with the pods. */
+function whatOf(harmed: HarmedVolume | undefined): string {
+  if (typeof harmed?.name !== 'string') return 'the files of the claimed volumes';
+  return `the ${harmed.what === 'modes' ? 'file modes' : 'files'} of the volume "${harmed.name.slice(0, 40)}"`;
 }

@@ -4,7 +4,7 @@ import { eventually } from './eventually.ts';
 import { ensureInstalled, startCluster } from './installation.ts';
 import { createNamespace, removeNamespace, type TestNamespace } from './namespace.ts';
 import { onNode } from './on-node.ts';
-import { deployment, pod, SIGNAL_BY_IDENTITY, TLS_FILES } from './workloads.ts';
+import { deployment, pod, podSpec, SIGNAL_BY_IDENTITY, TLS_FILES } from './workloads.ts';
 
 interface Signal {
   readonly provenBy: string;
@@ -98,6 +98,50 @@ onNode('who signals is proven on a real node', () => {
       expect(logs).toContain(`/etc/krake_cert/key.pem ${owned}`);
       expect(logs).toContain(`/etc/krake_cert/token ${owned}`);
       expect(logs).toContain('/etc/krake_cert/ca-bundle.pem 444');
+      expect(logs).toContain('signal 200');
+    },
+    120_000,
+  );
+
+  const API_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
+  const SECRET_FILE = '/ssh/id';
+  /** The user is the image's, which admission does not know; the mode is that of the Secret's volume. */
+  const withSecret = (name: string, mode: number): object => {
+    const seen = `stat -L -c '%n %a %u %g' ${[SECRET_FILE, API_TOKEN, ...files].join(' ')}; cat ${API_TOKEN} > /dev/null && echo token readable`;
+    const script = `${seen}; ${put('signal', '$(cat /etc/krake_cert/token)', TLS_FILES)}; sleep 3600`;
+    const { containers } = podSpec(script) as { readonly containers: readonly object[] };
+    return pod(name, script, KEPT, {
+      securityContext: restricted,
+      containers: containers.map((container) => ({
+        ...container,
+        volumeMounts: [{ name: 'ssh', mountPath: '/ssh', readOnly: true }],
+      })),
+      volumes: [{ name: 'ssh', secret: { secretName: 'ssh', defaultMode: mode } }],
+    });
+  };
+
+  it.each([
+    ['keeps its mode where it is for root alone', 'strict', 0o400, '400 0 0', '444 0 0', '644 0 0'],
+    [
+      "keeps its mode where ours may be the group's",
+      'wide',
+      0o444,
+      '444 0 65532',
+      '440 0 65532',
+      '640 0 65532',
+    ],
+  ])(
+    "a user's Secret %s, and the API token is readable",
+    async (_what, name, mode, ofSecret, ofKey, ofApiToken) => {
+      await ns.apply(
+        { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'ssh' }, stringData: { id: 'none' } },
+        withSecret(name, mode),
+      );
+      const logs = await logsOf(name, 'signal ');
+      expect(logs).toContain(`${SECRET_FILE} ${ofSecret}`);
+      expect(logs).toContain(`/etc/krake_cert/key.pem ${ofKey}`);
+      expect(logs).toContain(`${API_TOKEN} ${ofApiToken}`);
+      expect(logs).toContain('token readable');
       expect(logs).toContain('signal 200');
     },
     120_000,
