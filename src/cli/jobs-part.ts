@@ -25,6 +25,8 @@ import { createJobsRuntime, type JobsRuntime } from './jobs-runtime.ts';
 import type { Part, Shared } from './shared.ts';
 
 const SYNC_POLL_MS = 10;
+/** Of `outbound.maxConcurrentCalls` one namespace's Webhooks take no more: receivers that hang are its own trouble. */
+const NAMESPACE_SHARE = 0.25;
 
 /** Job-done webhooks: watch caches and the REST listener on each replica; on the leader, the job controller and the deliverer. */
 export function jobsPart(shared: Shared): Part {
@@ -32,7 +34,10 @@ export function jobsPart(shared: Shared): Part {
   const { jobs, namespace } = config;
   const log = logger.child({ part: 'jobs' });
   const caches = createJobCaches({ client, logger: log, metrics: reflectorMetrics(metrics) }, [namespace]);
-  const caller = createOutbound(shared, config.outbound);
+  const caller = createOutbound(shared, config.outbound, {
+    ownNamespace: namespace,
+    groupShare: NAMESPACE_SHARE,
+  });
   const router = createJobsRouter({
     client,
     caches,

@@ -8,12 +8,15 @@ import { VERSION } from './version.ts';
 /**
  * The caller for shutdown services and webhooks. The part that makes one closes it when it stops.
  *
+ * @param limits ownNamespace: whose Services nobody else's URL leads to; groupShare: the part of the places that one group may have
  * @throws Error that names the network of the configuration which cannot be read
  */
 export function createOutbound(
   { client, logger, metrics }: Pick<Shared, 'client' | 'logger' | 'metrics'>,
   outbound: Config['outbound'],
+  limits: { readonly ownNamespace?: string; readonly groupShare?: number } = {},
 ): OutboundCaller {
+  const { ownNamespace, groupShare = 0.5 } = limits;
   const monotonic = (): number => performance.now();
   const log = logger.child({ part: 'outbound' });
   return createOutboundCaller(
@@ -27,8 +30,12 @@ export function createOutbound(
     {
       allowCidrs: outbound.allowCidrs,
       denyCidrs: outbound.denyCidrs,
+      ownAddresses: outbound.ownAddresses,
+      ownNamespace,
+      inClusterNamespaces: outbound.inClusterNamespaces,
       caFile: outbound.caFile,
       maxConcurrentCalls: outbound.maxConcurrentCalls,
+      maxConcurrentCallsPerGroup: Math.max(1, Math.floor(outbound.maxConcurrentCalls * groupShare)),
       userAgent: `krake-hooks/${VERSION}`,
     },
   );

@@ -146,6 +146,16 @@ export const configSchema = z.strictObject({
         .array(z.string())
         .default([])
         .describe("Further networks that must not be called, for example the nodes'."),
+      inClusterNamespaces: z
+        .array(z.string())
+        .default(['*'])
+        .describe(
+          'Namespaces whose Services Webhooks may call by name: "*" all, "." the Webhook\'s own. Never those of the namespace that this service runs in. Addresses are for denyCidrs.',
+        ),
+      ownAddresses: z
+        .array(z.string())
+        .default([])
+        .describe('Addresses of this pod, which must not be called; the manifests set it (status.podIPs).'),
       caFile: z
         .string()
         .optional()

@@ -34,24 +34,20 @@ export async function attempt(
     purpose: 'webhook',
     method: 'POST',
     url: spec.url,
+    namespace: metadata.namespace,
     headers,
     body,
     connectTimeoutMs: Math.min(options.connectTimeoutMs, spec.timeoutSeconds * 1_000),
     answerTimeoutMs: spec.timeoutSeconds * 1_000,
     bodyTimeoutMs: BODY_TIMEOUT_MS,
     maxAnswerBytes: MAX_ANSWER_BYTES,
-    group: metadata.uid,
+    // All of a tenant's: so many places are theirs, however many Webhooks they have.
+    group: metadata.namespace,
     signal,
   });
-  return { kind: 'called', result, verdict: classifyResult(result, isInCluster(spec.url)) };
-}
-
-/** A Service's name: no dot, or `NAME.NAMESPACE` with or without `.svc` and the cluster's domain. */
-export function isInCluster(url: string): boolean {
-  const host = URL.parse(url)?.hostname ?? '';
-  return (
-    /^[a-z0-9-]+(\.[a-z0-9-]+)?(\.svc(\..+)?)?$/.test(host) &&
-    !/^[\d.]+$/.test(host) &&
-    (!host.includes('.') || /\.svc(\.|$)/.test(host))
-  );
+  return {
+    kind: 'called',
+    result,
+    verdict: classifyResult(result, result.kind === 'answered' && result.inCluster === true),
+  };
 }

@@ -5,6 +5,7 @@ import { embeddedIpv4, parseIpAddress, type IpAddress } from './ip-address.ts';
 export type AddressRefusal =
   | 'no-address'
   | 'denied-network'
+  | 'own-address'
   | 'api-server'
   | 'metadata'
   | 'unspecified'
@@ -27,6 +28,8 @@ export interface AddressPolicyOptions {
   readonly allowCidrs: readonly string[];
   /** Networks that must not be called besides what is refused anyway. */
   readonly denyCidrs: readonly string[];
+  /** Where this process itself listens. */
+  readonly ownAddresses?: readonly string[];
 }
 
 export interface AddressPolicy {
@@ -66,6 +69,7 @@ const REFUSED: readonly (readonly [AddressRefusal, readonly string[]])[] = [
 export function createAddressPolicy(options: AddressPolicyOptions): AddressPolicy {
   const allowed = networks('allowCidrs', options.allowCidrs);
   const denied = networks('denyCidrs', options.denyCidrs);
+  const own = networks('ownAddresses', options.ownAddresses ?? []);
   const refused = REFUSED.map(([reason, cidrs]) => [reason, networks(reason, cidrs)] as const);
 
   const refusalOf = (
@@ -74,6 +78,7 @@ export function createAddressPolicy(options: AddressPolicyOptions): AddressPolic
     apiServers: readonly ApiServerAddress[],
   ): AddressRefusal | undefined => {
     if (denied.check(ip.text, ip.family)) return 'denied-network';
+    if (own.check(ip.text, ip.family)) return 'own-address';
     if (apiServers.some((server) => isApiServer(server, ip, port))) return 'api-server';
     return refused.find(([, list]) => list.check(ip.text, ip.family))?.[0];
   };

@@ -12,6 +12,7 @@ import { outcomeOf, type OutboundMetrics } from './outbound-metrics.ts';
 import { createPlaces } from './places.ts';
 import { requestHeaders } from './request-headers.ts';
 import type { ResolveHost } from './resolve-host.ts';
+import type { ServicePolicyOptions } from './service-policy.ts';
 import { orAborted, withinLimit } from './time-limit.ts';
 
 export interface OutboundCallerDeps {
@@ -24,7 +25,7 @@ export interface OutboundCallerDeps {
   readonly monotonic: () => number;
 }
 
-export interface OutboundCallerOptions extends AddressPolicyOptions {
+export interface OutboundCallerOptions extends AddressPolicyOptions, ServicePolicyOptions {
   /** `name/version`. */
   readonly userAgent: string;
   readonly maxConcurrentCalls: number;
@@ -60,22 +61,27 @@ export function createOutboundCaller(
     const headers = requestHeaders(call.headers, options.userAgent);
     // 29 MB that a process which never calls anybody need not load.
     const { Client } = await import('undici');
-    const socket = await withinLimit(
+    const { socket, inCluster } = await withinLimit(
       signal,
       call.connectTimeoutMs,
       () => connectTimedOut(undefined, target.shown),
       async (limited) => {
-        const checked = await orAborted(limited, findAddresses({ ...deps, policy }, target));
+        const checked = await orAborted(
+          limited,
+          findAddresses({ ...deps, policy, services: options }, target, call.namespace),
+        );
         const trusted = target.isTls ? await orAborted(limited, trust()) : undefined;
-        return await openConnection(target, checked, trusted, limited);
+        const opened = await openConnection(target, checked, trusted, limited);
+        return { socket: opened, inCluster: checked.inCluster };
       },
     );
-    return await withinLimit(
+    const exchanged = await withinLimit(
       signal,
       call.answerTimeoutMs,
       () => answerTimedOut(target, call.answerTimeoutMs),
       (limited) => exchange(Client, socket, target, call, headers, limited),
     );
+    return inCluster ? { ...exchanged, inCluster } : exchanged;
   };
 
   const run = async (call: OutboundCall, signal: AbortSignal): Promise<CallResult> => {

@@ -10,6 +10,11 @@ export interface OutboundCall {
   /** Names in any case. `host`, `connection`, `content-length` and `user-agent` are the caller's own. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /**
+   * The namespace of whoever chose the URL: short names of Services mean those of this namespace, and Services of ours or of a namespace that is not allowed are
+   * refused. Default: ours.
+   */
+  readonly namespace?: string;
   /** Goes to this IP address instead of resolving the URL's host, which still gives the Host header and the name in the certificate. */
   readonly connectTo?: { readonly address: string; readonly port: number };
   /** https: the name that the certificate has to have; default: the host of the URL. */
@@ -38,6 +43,8 @@ export interface Answered {
   readonly body: string;
   /** There was more, or it could not be read to its end: too long, too slow, cut off. */
   readonly truncated: boolean;
+  /** It was reached by the name of a Service. */
+  readonly inCluster?: true;
   /** From the call's turn (waiting for it does not count). */
   readonly durationMs: number;
 }

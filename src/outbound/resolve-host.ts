@@ -1,15 +1,30 @@
 import { readFile } from 'node:fs/promises';
 import { Resolver } from 'node:dns/promises';
-import { candidateNames, parseHosts, parseResolvConf } from './resolver-files.ts';
+import {
+  candidateNames,
+  parseHosts,
+  parseResolvConf,
+  searchListOf,
+  serviceNamespace,
+} from './resolver-files.ts';
 
 /** `unknown`: there is no such name, or it has no address. `no-answer`: no name server said so. */
 export type Resolution =
-  | { readonly kind: 'addresses'; readonly addresses: readonly string[] }
+  | {
+      readonly kind: 'addresses';
+      readonly addresses: readonly string[];
+      /** Of the Service by whose name they were found; absent: it is no name of the cluster's. */
+      readonly namespace?: string;
+    }
   | { readonly kind: 'unknown' }
   | { readonly kind: 'no-answer' };
 
-/** Finds all addresses of a host name; never rejects. */
-export type ResolveHost = (host: string) => Promise<Resolution>;
+/**
+ * Finds all addresses of a host name; never rejects.
+ *
+ * @param namespace short names of Services are looked for in it, as its own pods would; default: in the namespace of this process
+ */
+export type ResolveHost = (host: string, namespace?: string) => Promise<Resolution>;
 
 export interface HostResolverOptions {
   /** `address:port` of name servers; default: those of resolv.conf. */
@@ -43,16 +58,21 @@ export function createHostResolver(options: HostResolverOptions = {}): ResolveHo
     return resolver;
   };
 
-  return async (host) => {
+  return async (host, namespace) => {
     const name = host.toLowerCase();
     const hosts = parseHosts(await readIfThere(options.hosts ?? '/etc/hosts'));
     const known = hosts.get(name.replace(/\.$/, '')) ?? localhost(name);
     if (known !== undefined) return { kind: 'addresses', addresses: known };
-    const search = parseResolvConf(await readIfThere(options.resolvConf ?? '/etc/resolv.conf'));
+    const own = parseResolvConf(await readIfThere(options.resolvConf ?? '/etc/resolv.conf'));
+    const search = namespace === undefined ? own : searchListOf(namespace, own);
     let isSure = true;
     for (const candidate of candidateNames(name, search)) {
       const answer = await ask(query(), candidate);
-      if (answer.kind === 'addresses' || answer.kind === 'no-answer') return answer;
+      if (answer.kind === 'no-answer') return answer;
+      if (answer.kind === 'addresses') {
+        const found = serviceNamespace(candidate, search);
+        return { ...answer, ...(found !== undefined && { namespace: found }) };
+      }
       if (answer.kind === 'refused') isSure = false;
     }
     return { kind: isSure ? 'unknown' : 'no-answer' };

@@ -36,6 +36,32 @@ export function candidateNames(host: string, { domains, ndots }: SearchList): st
   return dots >= ndots ? [host, ...longer] : [...longer, host];
 }
 
+/**
+ * The search list as a pod of another namespace has it: its own Services come before those of our namespace, which are not looked for. Of a system that is no
+ * pod's it stays as it is.
+ */
+export function searchListOf(namespace: string, { domains, ndots }: SearchList): SearchList {
+  const domain = clusterDomain({ domains });
+  const isNamespaced = (each: string) => domain !== undefined && /^[^.]+\.svc\./.test(each);
+  return {
+    ndots,
+    domains: domains.map((each) => (isNamespaced(each) ? `${namespace}.svc.${domain}` : each)),
+  };
+}
+
+/** The namespace of the Service (or of a pod of a headless one) that a full name means; undefined: it is none of the cluster's. */
+export function serviceNamespace(fullName: string, search: Pick<SearchList, 'domains'>): string | undefined {
+  const domain = clusterDomain(search);
+  const suffix = domain === undefined ? '.svc' : `.svc.${domain}`;
+  if (!fullName.endsWith(suffix)) return undefined;
+  return /^(?:[^.]+\.)+([^.]+)$/.exec(fullName.slice(0, -suffix.length))?.[1];
+}
+
+/** Such as `cluster.local`: a pod's search list says `svc.cluster.local`. */
+function clusterDomain({ domains }: Pick<SearchList, 'domains'>): string | undefined {
+  return domains.find((domain) => domain.startsWith('svc.'))?.slice('svc.'.length);
+}
+
 /** Addresses by name, of the form of /etc/hosts. */
 export function parseHosts(text: string): ReadonlyMap<string, readonly string[]> {
   const byName = new Map<string, string[]>();

@@ -5,7 +5,6 @@ import {
   withoutAttempt,
   type AttemptResult,
 } from '../../../src/deliveries/after-attempt.ts';
-import { isInCluster } from '../../../src/deliveries/attempt.ts';
 import { statusPatch } from '../../../src/deliveries/status-patch.ts';
 import type { DeliveryStatus } from '../../../src/jobs/index.ts';
 import { classifyResult, type CallResult } from '../../../src/outbound/index.ts';
@@ -159,18 +158,5 @@ describe('statusPatch', () => {
       attempts: 2,
       nextAttemptAt: null,
     });
-  });
-});
-
-describe('isInCluster', () => {
-  it.each([
-    ['http://web/x', true],
-    ['http://web.shop.svc:8080/', true],
-    ['http://web.shop.svc.cluster.local/', true],
-    ['http://example.com/', false],
-    ['http://10.0.0.1/', false],
-    ['https://svc.example.com/', false],
-  ])('%s: %s', (url, expected) => {
-    expect(isInCluster(url)).toBe(expected);
   });
 });

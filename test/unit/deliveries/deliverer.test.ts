@@ -19,7 +19,10 @@ interface World {
   answer: (call: OutboundCall) => CallResult | Promise<CallResult>;
   /** The API server takes no writes. */
   away: boolean;
+  /** As the API server has it. */
   webhook: Webhook | undefined;
+  /** As the watch has brought it, if that is something else. */
+  seen?: { readonly webhook: Webhook | undefined };
 }
 
 let stop: (() => Promise<void>) | undefined;
@@ -61,7 +64,9 @@ async function start(): Promise<World> {
         },
         outcomes,
         keys: { keysFor: () => Promise.resolve({ kind: 'keys', keys: [] }) },
-        webhook: () => world.webhook,
+        webhook: () => (world.seen === undefined ? world.webhook : world.seen.webhook),
+        readWebhook: () =>
+          world.away ? Promise.reject(new KubeUnreachableError('away')) : Promise.resolve(world.webhook),
         endpoints: createEndpointStatus(
           { client, logger, onDisabled: () => undefined },
           { disableAfterMs: 1e9 },
@@ -138,6 +143,24 @@ describe('createDeliverer', () => {
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(nextAttemptAt));
   });
 
+  it('calls as the tenant that it is for: short names are theirs, and so is the share of the places', async () => {
+    const world = await start();
+    world.deliverer.offer(fresh());
+    await until('the call', () => world.calls.length === 1);
+    expect(world.calls[0]).toMatchObject({ namespace: 'shop', group: 'shop' });
+  });
+
+  it.each([
+    [{ inCluster: true } as const, 'Pending'],
+    [{}, 'DeadLetter'],
+  ])('404 of a Service, however it is called, is a matter of time: %j', async (more, phase) => {
+    const world = await start();
+    world.answer = () => answered(404, more);
+    world.deliverer.offer({ ...fresh(), status: { phase: 'Pending', refusals: 2 } });
+    await until('the write', () => world.patches.length > 0);
+    expect(world.patches[0]?.status.phase).toBe(phase);
+  });
+
   it('of a dead endpoint only probes are sent', async () => {
     const world = await start();
     world.answer = () => failed('connect');
@@ -184,6 +207,29 @@ describe('createDeliverer', () => {
     await until('the end', () => world.patches.length === 1);
     expect(world.patches[0]?.status).toMatchObject(status);
     expect(world.calls).toHaveLength(0);
+  });
+
+  it.each<[string, Webhook | undefined]>([
+    ['has not brought', undefined],
+    ['still shows a namesake of', webhookOf({}, { uid: 'other' })],
+    ['still shows as disabled', webhookOf({ disabled: true })],
+  ])('a Webhook that the watch %s gets its delivery', async (_name, webhook) => {
+    const world = await start();
+    world.seen = { webhook };
+    world.deliverer.offer(fresh());
+    await until('delivered', () => world.patches.at(-1)?.status.phase === 'Delivered');
+    expect(world.calls).toHaveLength(1);
+  });
+
+  it('nothing is cancelled while the API server cannot be asked', async () => {
+    const world = await start();
+    world.seen = { webhook: undefined };
+    world.away = true;
+    world.deliverer.offer(fresh());
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    world.away = false;
+    await until('delivered', () => world.patches.length > 0);
+    expect(world.patches.map(({ status }) => status.phase)).toEqual(['Delivered']);
   });
 
   it('one that hangs takes its own places only; stopping ends the call without counting it', async () => {

@@ -56,6 +56,13 @@ describe('address policy', () => {
     expect(reasonFor(address)).toBe(expected);
   });
 
+  it('refuses addresses of its own, however they are written', () => {
+    const ownAddresses = ['10.1.2.3', 'fd00:1::3'];
+    for (const address of ['10.1.2.3', '::ffff:10.1.2.3', 'fd00:1:0:0::3'])
+      expect(reasonFor(address, { ownAddresses })).toBe('own-address');
+    expect(reasonFor('10.1.2.4', { ownAddresses })).toBe('allowed');
+  });
+
   it.each([
     ['IPv4-mapped', '::ffff:127.0.0.1', 'loopback'],
     ['IPv4-mapped in hexadecimal', '::ffff:a9fe:a9fe', 'metadata'],

@@ -188,6 +188,43 @@ describe('an address that is refused', () => {
   });
 });
 
+describe('a Service', () => {
+  const named = (namespace: string) => () =>
+    Promise.resolve<Resolution>({ kind: 'addresses', addresses: ['127.0.0.1'], namespace });
+
+  it.each<[string, string, readonly string[] | undefined, boolean]>([
+    ['of any namespace may be called', 'other', undefined, true],
+    ['of the own namespace of this service may not', 'krake-system', undefined, false],
+    ['not even when it is named', 'krake-system', ['krake-system'], false],
+    ['of a namespace that is named may', 'reports', ['reports', '.'], true],
+    ['of the namespace of who asks may', 'shop', ['reports', '.'], true],
+    ['of another may not', 'other', ['reports', '.'], false],
+    ['none may', 'shop', [], false],
+  ])('%s', async (_what, namespace, inClusterNamespaces, allowed) => {
+    const server = await servers.http((socket) => socket.end(OK));
+    const { call } = createTestCaller(
+      { ownNamespace: 'krake-system', ...(inClusterNamespaces && { inClusterNamespaces }) },
+      { resolveHost: named(namespace) },
+    );
+    const url = `http://a.b:${server.port}/`;
+    const result = await call(url, { namespace: 'shop' });
+    expect(result).toMatchObject(allowed ? { status: 200, inCluster: true } : { reason: 'address-refused' });
+    expect(server.connections()).toBe(allowed ? 1 : 0);
+    // A URL that we have chosen ourselves.
+    expect(await call(url)).toMatchObject({ status: 200 });
+  });
+
+  it('is looked for in the namespace of who asks', async () => {
+    const asked: unknown[] = [];
+    const resolveHost = (host: string, namespace?: string) => {
+      asked.push([host, namespace]);
+      return Promise.resolve<Resolution>({ kind: 'unknown' });
+    };
+    await createTestCaller({}, { resolveHost }).call('http://reports:8080/', { namespace: 'shop' });
+    expect(asked).toEqual([['reports', 'shop']]);
+  });
+});
+
 describe('a name', () => {
   it('that leads elsewhere after the check is not asked for again', async () => {
     const [checked, other] = [await servers.http((socket) => socket.end(OK)), '127.0.0.66'];

@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createHostResolver, type ResolveHost } from '../../../src/outbound/index.ts';
-import { candidateNames, parseHosts, parseResolvConf } from '../../../src/outbound/resolver-files.ts';
+import {
+  candidateNames,
+  parseHosts,
+  parseResolvConf,
+  searchListOf,
+  serviceNamespace,
+} from '../../../src/outbound/resolver-files.ts';
 
 type Family = 'A' | 'AAAA';
 /** Addresses, a response code, or undefined: the question is dropped. */
@@ -95,7 +101,7 @@ describe('resolving a host', () => {
       return family === 'A' ? ['10.1.2.3', '10.1.2.4'] : ['fd00:1:2:3:4:5:6:7'];
     });
     const resolution = await resolve('shutdown.shop');
-    expect(resolution.kind).toBe('addresses');
+    expect(resolution).toMatchObject({ kind: 'addresses', namespace: 'shop' });
     expect([...(resolution.kind === 'addresses' ? resolution.addresses : [])].sort()).toEqual([
       '10.1.2.3',
       '10.1.2.4',
@@ -105,6 +111,26 @@ describe('resolving a host', () => {
       'A shutdown.shop.krake-system.svc.test',
       'A shutdown.shop.svc.test',
     ]);
+  });
+
+  it.each([
+    ['reports', 'reports.shop.svc.test', 'shop'],
+    ['reports.other', 'reports.other.svc.test', 'other'],
+    ['reports.other.svc', 'reports.other.svc.test', 'other'],
+    ['reports.other.svc.test', 'reports.other.svc.test', 'other'],
+    ['pod.reports', 'pod.reports.shop.svc.test', 'shop'],
+    ['hooks.example', 'hooks.example', undefined],
+  ])('looks for %s as a pod of the namespace would: %s', async (host, there, namespace) => {
+    const { asked, resolve } = await resolverWith((name, family) => {
+      if (name !== there) return 'NXDOMAIN';
+      return family === 'A' ? ['10.1.2.3'] : [];
+    });
+    expect(await resolve(host, 'shop')).toEqual({
+      kind: 'addresses',
+      addresses: ['10.1.2.3'],
+      ...(namespace !== undefined && { namespace }),
+    });
+    expect(asked.filter((one) => one.includes('krake-system'))).toEqual([]);
   });
 
   it('asks for a name with a dot at its end only as it is', async () => {
@@ -175,6 +201,22 @@ describe('resolver files', () => {
     ['a.b.c', ['a.b.c', 'a.b.c.x', 'a.b.c.y']],
   ])('%s is tried as %j', (host, expected) => {
     expect(candidateNames(host, { domains: ['x', 'y'], ndots: 2 })).toEqual(expected);
+  });
+
+  it('leaves the search list alone where it is no pod’s', () => {
+    const search = { domains: ['corp.example', 'a.svc.example'], ndots: 1 };
+    expect(searchListOf('shop', search)).toEqual(search);
+  });
+
+  it.each([
+    ['web.shop.svc.test', 'shop'],
+    ['pod-0.web.shop.svc.test', 'shop'],
+    ['shop.svc.test', undefined],
+    ['web.shop.svc.example', undefined],
+    ['example.org', undefined],
+    ['10-1-2-3.shop.pod.test', undefined],
+  ])('%s is a Service of %s', (name, namespace) => {
+    expect(serviceNamespace(name, { domains: ['a.svc.test', 'svc.test', 'test'] })).toBe(namespace);
   });
 
   it('reads hosts', () => {
