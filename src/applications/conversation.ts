@@ -213,7 +213,12 @@ export function letsGo(conversation: ConversationProgress): boolean {
 export function isFreeToGo(conversations: readonly ConversationProgress[], podUid: string): boolean {
   return conversations.some(
     (conversation) =>
-      letsGo(conversation) &&
-      (conversation.scope === 'application' || conversation.pods.some((pod) => pod.uid === podUid)),
+      letsGo(conversation) && (freesAll(conversation) || conversation.pods.some((pod) => pod.uid === podUid)),
   );
+}
+
+/** Pods that come later may go, too. Not where each says goodbye for itself: nobody has asked them. */
+function freesAll({ scope, form, outcome }: ConversationProgress): boolean {
+  if (scope !== 'application') return false;
+  return form === 'service' || outcome === 'completed' || outcome === 'released' || outcome === 'timed-out';
 }

@@ -3,7 +3,7 @@ import { isManaged, type Application } from './application.ts';
 import type { ApplicationView, Step } from './application-view.ts';
 import { planClaims } from './plan-claims.ts';
 import { planCompletion } from './plan-completion.ts';
-import { planAnew, planGone, planOff } from './plan-endings.ts';
+import { planAnew, planGone, planOff, planSwitchedOff } from './plan-endings.ts';
 import { countWakeUp, planCount } from './plan-count.ts';
 import { credentialsWakeUp, planRotation } from './plan-rotation.ts';
 import { planSecret } from './plan-secret.ts';
@@ -19,6 +19,7 @@ import { refsOf, specOf, unionOf, wishOf } from './wish.ts';
 const RULES: readonly ((situation: Situation) => Step | undefined)[] = [
   planClaims,
   planRotation,
+  planSwitchedOff,
   planUnheld,
   planFinalizer,
   planShutdown,
@@ -63,7 +64,11 @@ function planLast(view: ApplicationView, app: Application, time: PlanTime): Step
   if (view.live === undefined) return { do: 'observe' };
   const situation = buildSituation(view, app, view.live, time);
   const step =
-    planRotation(situation) ?? planUnheld(situation) ?? planShutdown(situation) ?? planLeaving(situation);
+    planRotation(situation) ??
+    planSwitchedOff(situation) ??
+    planUnheld(situation) ??
+    planShutdown(situation) ??
+    planLeaving(situation);
   return wokenFor(step, situation);
 }
 

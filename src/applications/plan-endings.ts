@@ -6,9 +6,16 @@ import { finished, hooksDisabled, hooksEnabled, startedAnew } from './planned-ev
 import { letGo } from './shutdown/plan-leaving.ts';
 import { issueForNewLife, NO_CREDENTIALS, planRetirement, removeSecret, RETIRED } from './plan-token.ts';
 import type { Situation } from './situation.ts';
-import { refsOf } from './wish.ts';
+import { refsOf, specOf } from './wish.ts';
 
 const WAIT_FOR_WORKLOADS_MS = 15_000;
+
+/** Nobody asks for a hook any more: the spec says so first, from which the gate reads it. */
+export function planSwitchedOff(s: Situation): Step | undefined {
+  const isOff = s.managed && s.asking.length === 0 && s.survivors.length > 0;
+  if (!isOff || s.app.spec.hooks.length === 0) return undefined;
+  return { do: 'update-spec', spec: { ...specOf([]), workloads: s.app.spec.workloads }, events: [] };
+}
 
 /**
  * The workloads are there and no hook is on: the token is void at once, signals are forgotten. The Secret stays while pods refer to it, then

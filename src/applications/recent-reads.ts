@@ -18,19 +18,25 @@ export interface RecentReads {
   end(key: string, view: RecentView | undefined): void;
 }
 
+interface Remembered {
+  readonly view: RecentView;
+  readonly endsAt: number;
+}
+
 export const BELIEVED_MS = 5_000;
 /** Some 10 KB each. */
 const REMEMBERED = 2_000;
 
 export function createRecentReads(monotonic: () => number): RecentReads {
-  const views = new Map<string, { readonly view: RecentView; readonly endsAt: number }>();
-  const underWay = new Map<string, { changed: boolean }>();
+  const views = new Map<string, Remembered>();
+  const underWay = new Map<string, { changed: boolean; readonly from: Remembered | undefined }>();
   return {
     begin(key) {
       const recent = views.get(key);
       views.delete(key);
-      underWay.set(key, { changed: false });
-      return recent !== undefined && monotonic() < recent.endsAt ? recent.view : undefined;
+      const from = recent !== undefined && monotonic() < recent.endsAt ? recent : undefined;
+      underWay.set(key, { changed: false, from });
+      return from?.view;
     },
     forget(key) {
       views.delete(key);
@@ -38,10 +44,12 @@ export function createRecentReads(monotonic: () => number): RecentReads {
       if (pass !== undefined) pass.changed = true;
     },
     end(key, view) {
-      const isChanged = underWay.get(key)?.changed === true;
+      const { changed = false, from } = underWay.get(key) ?? {};
       underWay.delete(key);
-      if (view === undefined || isChanged || !isAsked(view)) return;
-      views.set(key, { view, endsAt: monotonic() + BELIEVED_MS });
+      if (view === undefined || changed || !isAsked(view)) return;
+      // From the reading, however many passes have believed it since.
+      const endsAt = view.live === from?.view.live ? from?.endsAt : undefined;
+      views.set(key, { view, endsAt: endsAt ?? monotonic() + BELIEVED_MS });
       const oldest = views.size > REMEMBERED ? views.keys().next() : undefined;
       if (oldest?.done === false) views.delete(oldest.value);
     },

@@ -63,6 +63,9 @@ export function buildSituation(
     .sort((a, b) => compareRefs(a.ref, b.ref))
     .slice(0, MAX_WORKLOADS);
   const wanted = managed ? unionOf(asking) : app.spec;
+  const survivors = live.workloads.filter(({ ref }) => bound.has(ref.uid));
+  // One that was asking and asks no more has switched its hooks off, also while it is being deleted.
+  const hasWorkload = asking.length > 0 || survivors.length > 0;
   const hooks = view.namespaceState === 'disabled' || asking.length === 0 ? [] : wanted.hooks;
   return {
     ...time,
@@ -74,10 +77,10 @@ export function buildSituation(
     bound,
     asking,
     continuing: asking.filter(({ ref }) => bound.has(ref.uid)),
-    survivors: live.workloads.filter(({ ref }) => bound.has(ref.uid)),
+    survivors,
     hooks,
     completeAction: wanted.completeAction,
-    shutdown: view.namespaceState === 'disabled' ? undefined : shutdownOf(asking, app.spec, wanted),
+    shutdown: view.namespaceState === 'disabled' ? undefined : shutdownOf(hasWorkload, app.spec, wanted),
     completing:
       status.signals?.complete !== undefined &&
       wanted.completeAction !== 'none' &&
@@ -89,11 +92,11 @@ export function buildSituation(
 
 /** Pods that are left without their workload are asked as their application last wanted it. */
 function shutdownOf(
-  asking: readonly LiveWorkload[],
+  hasWorkload: boolean,
   spec: ApplicationSpec,
   wanted: Pick<ApplicationSpec, 'hooks' | 'shutdown'>,
 ): ShutdownSpec | undefined {
-  const from = asking.length === 0 ? spec : wanted;
+  const from = hasWorkload ? wanted : spec;
   return from.hooks.includes('shutdown')
     ? (from.shutdown ?? { ...DEFAULT_SHUTDOWN, causes: [...DEFAULT_SHUTDOWN.causes] })
     : undefined;

@@ -11,6 +11,7 @@ import {
 } from '../review/index.ts';
 import type { GateLookup } from './application-cache.ts';
 import { checkPod, decideGate, type Asked, type PassReason } from './decide-gate.ts';
+import type { GateApplication } from './gate-application.ts';
 import type { GateMetrics, GateOutcome, GateReason } from './gate-metrics.ts';
 import { createPodHolder, type HoldResult } from './hold-pods.ts';
 import { kindOfRequest, readAsked } from './read-asked.ts';
@@ -76,7 +77,10 @@ export function createGateHandler(deps: GateHandlerDeps, options: GateHandlerOpt
     return verdictOf(request, asked, name, result);
   }
 
-  /** From what the cache shows; only of an Application that it has: one that it does not have yet may be there. */
+  /**
+   * From what the cache shows; only of an Application that it has: one that it does not have yet may be there. And only what stays as it is: a pod
+   * that was let go is not held again, while hooks are switched on and a namesake begins anew, which a silent watch does not tell.
+   */
   function passesAtOnce(namespace: string, asked: Asked): PassReason | undefined {
     const reason = checkPod(asked);
     if (reason !== undefined || asked.pod.application === undefined) return reason;
@@ -84,7 +88,9 @@ export function createGateHandler(deps: GateHandlerDeps, options: GateHandlerOpt
     const application = applications.get(namespace, asked.pod.application);
     if (application === undefined) return undefined;
     const decision = decideGate(asked, application);
-    return decision.outcome === 'passes' ? decision.reason : undefined;
+    const isLasting =
+      decision.outcome === 'passes' && decision.reason === 'free' && isNamed(application, asked);
+    return isLasting ? decision.reason : undefined;
   }
 
   function inTime(result: Promise<HoldResult>, remainingMs: number): Promise<HoldResult> {
@@ -155,6 +161,10 @@ export function createGateHandler(deps: GateHandlerDeps, options: GateHandlerOpt
     },
     { subject: 'gate', path: GATE_PATH, callers, deadlineMs },
   );
+}
+
+function isNamed({ conversations }: GateApplication, { pod }: Asked): boolean {
+  return conversations.some(({ pods }) => pods.some(({ uid }) => uid === pod.uid));
 }
 
 function passed(reason: PassReason, asked?: Asked): Verdict {

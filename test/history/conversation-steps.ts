@@ -86,7 +86,7 @@ function checkStep(was: Conversation, now: Conversation, { object }: AppVersion,
   if (now.round !== was.round) found.push(...checkNewRound(was, now, object, lastedMs));
   if (was.outcome !== undefined && was.outcome !== now.outcome)
     found.push(['outcome', `${id} had ended as ${was.outcome}, now ${now.outcome ?? 'open'}`]);
-  if (was.needed !== now.needed) found.push(['outcome', `${id}: needed ${was.needed}, now ${now.needed}`]);
+  if (!isNeededRightly(was, now)) found.push(['outcome', `${id}: needed ${was.needed}, now ${now.needed}`]);
   if (lost(was.confirmation, now.confirmation)) found.push(['goodbye-lost', `${id}: the goodbye changes`]);
   for (const pod of was.pods) {
     const same = now.pods.find(({ uid }) => uid === pod.uid);
@@ -122,6 +122,14 @@ function checkAttempts(was: Conversation, now: Conversation, before = 0, after =
   return [['attempts', `${now.id}, round ${now.round}: from attempt ${before} to ${after}`]];
 }
 
+/** More pods that are asked may have to say goodbye; nothing else changes how many. */
+function isNeededRightly(was: Conversation, now: Conversation): boolean {
+  if (was.needed === now.needed) return true;
+  const joined = now.pods.length - was.pods.length;
+  const more = now.needed - was.needed;
+  return now.scope === 'application' && now.form === 'pod' && more > 0 && more <= joined;
+}
+
 const lost = (was: { receivedAt: string } | undefined, now: { receivedAt: string } | undefined) =>
   was !== undefined && was.receivedAt !== now?.receivedAt;
 
@@ -145,10 +153,10 @@ function checkEnd(
   const left = now.pods.filter(({ uid }) => isLeft(world, uid, version.revision));
   switch (outcome) {
     case 'confirmed': {
-      const gone = now.form === 'pod' ? now.pods.length - left.length : 0;
-      const silent = left.filter(({ confirmation }) => confirmation === undefined).length;
-      const enough =
-        goodbyesOf(now) >= now.needed || (goodbyesOf(now) > 0 && gone + left.length - silent >= now.needed);
+      // Of the pod form as many as there can be, once the silent ones have gone.
+      const isAnyoneSilent =
+        now.form === 'service' || left.some(({ confirmation }) => confirmation === undefined);
+      const enough = goodbyesOf(now) >= now.needed || (goodbyesOf(now) > 0 && !isAnyoneSilent);
       return enough
         ? []
         : [['outcome', `${id} is confirmed with ${goodbyesOf(now)} of ${now.needed} goodbyes`]];

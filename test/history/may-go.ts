@@ -17,13 +17,19 @@ export function letsItsPodsGo(conversation: Conversation): boolean {
   return outcome === undefined ? goodbyesOf(conversation) >= needed : ENDS_THAT_LET_GO.includes(outcome);
 }
 
+/** Also those that it does not name: one goodbye was for all, or no goodbye is asked for any more. */
+function letsAllPodsGo({ scope, form, outcome = 'confirmed' }: Conversation): boolean {
+  const isOfEachPod = form === 'pod' && ['confirmed', 'voluntary', 'pods-gone'].includes(outcome);
+  return scope === 'application' && !isOfEachPod;
+}
+
 /** Whether nothing holds this pod of the application. */
 export function mayGo(app: Application, podUid: string): boolean {
   if (!app.spec.hooks.includes('shutdown') || app.status?.signals?.complete !== undefined) return true;
   return conversationsOf(app).some(
     (conversation) =>
       letsItsPodsGo(conversation) &&
-      (conversation.scope === 'application' || conversation.pods.some(({ uid }) => uid === podUid)),
+      (letsAllPodsGo(conversation) || conversation.pods.some(({ uid }) => uid === podUid)),
   );
 }
 

@@ -3,6 +3,7 @@ import type { Signal } from '../application.ts';
 import {
   isConfirmed,
   isFreeToGo,
+  isHolding,
   MAX_CONVERSATION_PODS,
   MAX_CONVERSATIONS,
   type Conversation,
@@ -13,6 +14,7 @@ import {
   endConversation,
   formOf,
   isOpen,
+  joinConversation,
   openConversation,
   podOf,
   type Draft,
@@ -64,8 +66,22 @@ export function isLeaving(s: Pick<ShutdownSituation, 'view' | 'asking'>): boolea
 
 function beginForApplication(draft: Draft, s: ShutdownSituation): void {
   const pods = leavingPods(s).filter(({ uid }) => !isSpokenFor(draft, uid));
-  if (pods.length === 0 || mustWait(draft, s)) return;
-  begin(draft, s, 'application', 'deletion', pods);
+  if (pods.length === 0) return;
+  const open = draft.shutdown.conversations.find(takesMore);
+  if (open !== undefined) joinConversation(s, open, pods);
+  else if (!mustWait(draft, s)) begin(draft, s, 'application', 'deletion', pods);
+}
+
+/** Each pod is asked, and its goodbyes are still awaited. */
+function takesMore(conversation: Conversation): boolean {
+  const { scope, form, givenUpAt, pods } = conversation;
+  return (
+    scope === 'application' &&
+    form === 'pod' &&
+    isHolding(conversation) &&
+    givenUpAt === undefined &&
+    pods.length < MAX_CONVERSATION_PODS
+  );
 }
 
 /** Those whose workload goes; where it has let them go (an orphaning deletion) they stay, and nobody is asked. */

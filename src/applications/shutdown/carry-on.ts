@@ -5,7 +5,6 @@ import {
   endConversation,
   isOpen,
   openRound,
-  podOf,
   startAttempt,
   type Draft,
   type ShutdownSituation,
@@ -46,7 +45,6 @@ function awaitGoodbye(draft: Draft, s: ShutdownSituation, conversation: Conversa
     ask(draft, s, conversation, conversation);
     return;
   }
-  joinNewPods(s, conversation);
   for (const pod of conversation.pods) {
     if (pod.confirmation === undefined && isThere(s, pod)) ask(draft, s, conversation, pod, pod);
   }
@@ -104,22 +102,12 @@ function isDue(s: ShutdownSituation, nextAttemptAt: string): boolean {
   return waitMs <= 0 || waitMs > LONGEST_RETRY_MS;
 }
 
-/** Pods that came while the whole application was being asked are asked too. */
-function joinNewPods(s: ShutdownSituation, conversation: Conversation): void {
-  if (conversation.scope !== 'application') return;
-  const known = new Set(conversation.pods.map(({ uid }) => uid));
-  conversation.pods.push(...s.inhabitants.filter(({ uid }) => !known.has(uid)).map(podOf));
-}
-
-/** Somebody is left whose goodbye is worth waiting for. A pod that has gone without one needs none any more. */
+/** Somebody is left whose goodbye is worth waiting for. A pod that has gone without one needs none any more, and never counts as one. */
 function isAnybodyLeft(conversation: Conversation, s: ShutdownSituation): boolean {
   if (conversation.scope === 'application' && conversation.form === 'service')
     return s.inhabitants.length > 0;
   if (conversation.form === 'service') return conversation.pods.some((pod) => isThere(s, pod));
-  const silent = conversation.pods.filter(({ confirmation }) => confirmation === undefined);
-  const left = silent.filter((pod) => isThere(s, pod)).length;
-  const confirmed = conversation.pods.length - silent.length;
-  return left > 0 && confirmed + (silent.length - left) < conversation.needed;
+  return conversation.pods.some((pod) => pod.confirmation === undefined && isThere(s, pod));
 }
 
 function goneOutcome(conversation: Conversation): 'confirmed' | 'pods-gone' {

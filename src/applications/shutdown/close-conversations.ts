@@ -1,15 +1,18 @@
 import { letsGo, type Conversation } from '../conversation.ts';
 import { timestamp } from '../next-status.ts';
+import type { PlanTime } from '../situation.ts';
 import { isOpen, type Draft, type ShutdownSituation } from './draft.ts';
 import { isInhabited } from './live-pod.ts';
 import { migrated } from './shutdown-events.ts';
 
-/** So many that have done their work are kept, for answers to repeated goodbyes. */
+/** So many that have done their work are kept, for answers to repeated goodbyes, */
 const MAX_LINGERING = 16;
+/** and for so long at most: a goodbye of those that come after is one of their own. */
+const LINGERING_MS = 60_000;
 
 /**
  * Forgets conversations that have done their work: their pods are gone, or the answer to one that was cancelled is too late by now. One of the
- * service form lingers until its deadline: an application that has not heard its 200 says goodbye again, and that must not be taken for
+ * service form lingers until its deadline, a minute at most: an application that has not heard its 200 says goodbye again, and that must not be taken for
  * another goodbye, which nobody has asked for.
  */
 export function closeConversations(draft: Draft, s: ShutdownSituation): void {
@@ -32,7 +35,13 @@ export function closeConversations(draft: Draft, s: ShutdownSituation): void {
 
 function lingers(conversation: Conversation, s: ShutdownSituation): boolean {
   const { form, outcome } = conversation;
-  return form === 'service' && outcome !== 'cancelled' && s.remainingMs(conversation) > 0;
+  return form === 'service' && outcome !== 'cancelled' && lingeringMs(conversation, s) > 0;
+}
+
+/** How much longer one that has done its work is kept. Set back, the clock does not prolong it. */
+export function lingeringMs(conversation: Conversation, s: PlanTime): number {
+  const sinceMs = s.now - Date.parse(conversation.doneAt ?? timestamp(s.now));
+  return Math.min(s.remainingMs(conversation), LINGERING_MS - Math.abs(sinceMs));
 }
 
 function isDone(conversation: Conversation, s: ShutdownSituation): boolean {

@@ -1,13 +1,14 @@
 import { parseShutdownService } from '../../contract/index.ts';
 import type { PlannedEvent } from '../application-view.ts';
 import type { ApplicationStatus } from '../application.ts';
-import type {
-  Ask,
-  Conversation,
-  ConversationPod,
-  Outcome,
-  ShutdownSpec,
-  ShutdownStatus,
+import {
+  MAX_CONVERSATION_PODS,
+  type Ask,
+  type Conversation,
+  type ConversationPod,
+  type Outcome,
+  type ShutdownSpec,
+  type ShutdownStatus,
 } from '../conversation.ts';
 import { timestamp } from '../next-status.ts';
 import type { Situation } from '../situation.ts';
@@ -84,6 +85,16 @@ export function openConversation(
   };
   draft.shutdown.conversations.push(conversation);
   return conversation;
+}
+
+/** Pods that came while the whole application is being asked are asked too, by the same deadline. Those beyond its size are left out. */
+export function joinConversation(
+  s: ShutdownSituation,
+  conversation: Conversation,
+  pods: readonly LivePod[],
+): void {
+  conversation.pods.push(...pods.slice(0, MAX_CONVERSATION_PODS - conversation.pods.length).map(podOf));
+  conversation.needed = Math.max(conversation.needed, neededOf(s.spec.when, conversation.pods.length));
 }
 
 function neededOf(when: string, pods: number): number {

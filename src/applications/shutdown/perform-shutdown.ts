@@ -1,5 +1,5 @@
 import { ANNOTATION_REQUEST, FINALIZER_SHUTDOWN, WORKLOAD_KINDS } from '../../contract/index.ts';
-import { KubeApiError, isConflict, isNotFound, type KubeClient } from '../../kube/index.ts';
+import { KubeApiError, isNotFound, type KubeClient } from '../../kube/index.ts';
 import type { Application } from '../application.ts';
 import type { LiveWorkload } from '../live-workload.ts';
 import type { RemovablePod } from '../application-view.ts';
@@ -81,10 +81,14 @@ async function removePod(
     return true;
   } catch (error) {
     if (isNotFound(error)) return true;
-    // Another UID by now, or the gate has not seen yet what we have: the next look tells.
-    if (isConflict(error) || (error instanceof KubeApiError && error.status === 429)) return false;
+    // Another UID by now, a budget that is used up, a gate that does not answer: the next look tells, and nothing else waits for it.
+    if (error instanceof KubeApiError && isForNow(error.status)) return false;
     throw error;
   }
+}
+
+function isForNow(status: number): boolean {
+  return status === 403 || status === 409 || status === 429 || status >= 500;
 }
 
 /** An eviction, and not a deletion, so that PodDisruptionBudgets count (policy/v1). */

@@ -2,11 +2,13 @@ import { isFreeToGo, letsGo, type Conversation } from '../conversation.ts';
 import type { RemovablePod, Step } from '../application-view.ts';
 import type { LiveWorkload } from '../live-workload.ts';
 import { requestOf } from './answer-request.ts';
+import type { Situation } from '../situation.ts';
 import type { ShutdownSituation } from './draft.ts';
+import type { LivePod } from './live-pod.ts';
 import { podRemoved } from './shutdown-events.ts';
 
-/** An eviction that a PodDisruptionBudget does not allow yet is tried again after this time. */
-export const EVICTION_RETRY_MS = 2_000;
+/** A removal that was refused, as by a PodDisruptionBudget, is tried again after this time, as kubectl drain does. */
+const REMOVAL_RETRY_MS = 5_000;
 /** An heir shows itself within a moment; one that never does must not hold its former owner for ever. */
 const HEIRS_WAIT_MS = 30_000;
 /** So many pods are removed before the plan is looked at again. */
@@ -70,23 +72,37 @@ function move(s: ShutdownSituation): Step | undefined {
 
 /** What was asked for and refused is carried out: Kubernetes' own controllers try again later and later. */
 function removePods(s: ShutdownSituation): Step | undefined {
-  const present = new Set(
-    s.pods.filter(({ uid, deleting }) => !deleting && !s.view.tried.has(uid)).map(({ uid }) => uid),
-  );
-  const pods = (s.status.shutdown?.conversations ?? [])
-    .filter(letsGo)
-    .flatMap((conversation) => removable(conversation, s))
-    .filter(({ uid }) => present.has(uid))
+  const pods = toRemove(s, s.pods)
+    .filter(({ uid }) => !s.view.tried.has(uid))
     .slice(0, MAX_REMOVED_AT_ONCE);
   if (pods.length === 0) return undefined;
   return { do: 'remove-pods', pods, events: pods.map((pod) => podRemoved(pod, s)) };
+}
+
+/** Pods that may go, that somebody wanted to remove, and that are not on their way out yet. */
+function toRemove(s: Situation, pods: readonly LivePod[]): RemovablePod[] {
+  const present = new Set(pods.filter(({ deleting }) => !deleting).map(({ uid }) => uid));
+  return (s.status.shutdown?.conversations ?? [])
+    .filter(letsGo)
+    .flatMap((conversation) => removable(conversation, s))
+    .filter(({ uid }) => present.has(uid));
+}
+
+/** When what could not be done now is tried again by itself (ms since 1970): nothing that is watched may tell when it can. */
+export function effectsWakeUp(s: Situation): number[] {
+  const isRefused = toRemove(s, s.live.pods ?? []).length > 0;
+  const heirsBy = s.live.workloads
+    .filter(({ held, deleting, orphaning }) => held && deleting && !orphaning)
+    .map(({ deletedAtMs }) => deletedAtMs + HEIRS_WAIT_MS)
+    .filter((time) => time > s.now);
+  return isRefused ? [...heirsBy, s.now + REMOVAL_RETRY_MS] : heirsBy;
 }
 
 /**
  * Those that somebody wanted to remove. All of an application that moves, unless a rollout does it, and all in a namespace that goes: its
  * controller deletes pods in one go and ends at the first that is refused, so those behind it would wait for another application's goodbye.
  */
-function removable({ pods, reason, nodeSelector }: Conversation, s: ShutdownSituation): RemovablePod[] {
+function removable({ pods, reason, nodeSelector }: Conversation, s: Situation): RemovablePod[] {
   const isRolledOut =
     nodeSelector !== undefined &&
     Object.keys(nodeSelector).length > 0 &&

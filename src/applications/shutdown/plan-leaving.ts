@@ -12,7 +12,7 @@ export function planLeaving(s: Situation): Step {
   const isHeld = (s.status.shutdown?.conversations ?? []).some(isHolding);
   const hasPods = isEnding && (s.live.pods ?? []).some(isInhabited);
   const hasHeld = isEnding && s.live.workloads.some(({ held }) => held);
-  if (isHeld || hasPods || (hasHeld && s.shutdown !== undefined)) return { do: 'rest' };
+  if (s.shutdown !== undefined && (isHeld || hasPods || hasHeld)) return { do: 'rest' };
   return letGo(s) ?? { do: 'rest' };
 }
 

@@ -8,9 +8,9 @@ import type { Situation } from '../situation.ts';
 import { answerRequest, requestOf } from './answer-request.ts';
 import { beginConversations, foldGoing } from './begin-conversations.ts';
 import { carryOn, endByCompletion } from './carry-on.ts';
-import { closeConversations } from './close-conversations.ts';
+import { closeConversations, lingeringMs } from './close-conversations.ts';
 import { createDraft, withPods, type Draft, type ShutdownSituation } from './draft.ts';
-import { planEffects } from './plan-effects.ts';
+import { effectsWakeUp, planEffects } from './plan-effects.ts';
 import { shutdownCondition, shutdownPhase } from './shutdown-condition.ts';
 
 /** In this order within one pass, and stored in one write: a conversation that begins is asked about in the same. */
@@ -39,11 +39,11 @@ export function shutdownWakeUp(s: Situation): number | undefined {
   const times = (s.status.shutdown?.conversations ?? []).flatMap((conversation) => {
     if (isHolding(conversation) && conversation.givenUpAt === undefined)
       return [s.now + Math.max(0, s.remainingMs(conversation)), ...nextAttempts(conversation)];
-    return conversation.outcome === 'cancelled' || conversation.doneAt !== undefined
-      ? [s.now + Math.max(0, s.remainingMs(conversation))]
-      : [];
+    if (conversation.doneAt !== undefined) return [s.now + Math.max(0, lingeringMs(conversation, s))];
+    return conversation.outcome === 'cancelled' ? [s.now + Math.max(0, s.remainingMs(conversation))] : [];
   });
-  return times.length === 0 ? undefined : Math.min(...times);
+  const all = s.shutdown === undefined ? times : [...times, ...effectsWakeUp(s)];
+  return all.length === 0 ? undefined : Math.min(...all);
 }
 
 function store(s: ShutdownSituation): Step | undefined {

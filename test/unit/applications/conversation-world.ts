@@ -25,6 +25,10 @@ export interface Scene {
   pods: LivePod[];
   desired: Map<string, number>;
   calls: Map<string, CallState>;
+  /** Pods whose removal the API server refuses. */
+  refused: Set<string>;
+  /** What was refused in this pass. */
+  tried: Set<string>;
   /** What the plan has said, in order. */
   steps: Step[];
 }
@@ -48,6 +52,8 @@ export function createScene(change: Partial<ShutdownSpec> = {}, podCount = 1): S
     pods: Array.from({ length: podCount }, (_, index) => createPod(index, workload.ref.uid)),
     desired: new Map(),
     calls: new Map(),
+    refused: new Set(),
+    tried: new Set(),
     steps: [],
   };
 }
@@ -111,7 +117,7 @@ export function situationOf(scene: Scene): Situation {
       members: [],
       pods: [],
       live: undefined,
-      tried: new Set(),
+      tried: scene.tried,
       caBundleSha256: '',
       issuerSha256: undefined,
       issuerNotAfter: undefined,
@@ -145,6 +151,7 @@ export function situationOf(scene: Scene): Situation {
 /** Plans and applies until there is nothing more to do; returns what was done this time. */
 export function look(scene: Scene): Step[] {
   const before = scene.steps.length;
+  scene.tried = new Set();
   for (let count = 0; count < 20; count++) {
     const step = planShutdown(situationOf(scene));
     if (step === undefined) return scene.steps.slice(before);
@@ -171,7 +178,8 @@ function apply(scene: Scene, step: Step): void {
       return;
     case 'remove-pods': {
       const gone = new Set(step.pods.map(({ uid }) => uid));
-      scene.pods = scene.pods.filter(({ uid }) => !gone.has(uid));
+      scene.pods = scene.pods.filter(({ uid }) => !gone.has(uid) || scene.refused.has(uid));
+      scene.tried = new Set([...scene.tried, ...gone]);
       return;
     }
     case 'drop-request':

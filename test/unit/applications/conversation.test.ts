@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { isFreeToGo } from '../../../src/applications/conversation.ts';
+import { planSwitchedOff } from '../../../src/applications/plan-endings.ts';
+import { planUnheld } from '../../../src/applications/shutdown/plan-leaving.ts';
+import { shutdownWakeUp } from '../../../src/applications/shutdown/plan-shutdown.ts';
 import {
   answerCalls,
   callsOf,
@@ -10,6 +13,7 @@ import {
   deleteWorkload,
   eventsOf,
   look,
+  situationOf,
   T0,
   theConversation,
   want,
@@ -158,20 +162,15 @@ describe('the conversation', () => {
     expect(scene.workloads).toEqual([]);
   });
 
-  it('pod form: pods that are to go are asked each for itself, the others are left alone', () => {
-    const scene = createScene(POD_FORM, 3);
-    want(scene, 'pod-0', 'eviction');
-    want(scene, 'pod-1', 'deletion');
+  it('is dropped with the hook, also while the workload is being deleted', () => {
+    const scene = createScene();
+    deleteWorkload(scene);
     look(scene);
-    expect(conversationsOf(scene).map(({ pods, reason }) => [pods[0]?.uid, reason])).toEqual([
-      ['pod-0', 'eviction'],
-      ['pod-1', 'deletion'],
-    ]);
-    confirm(scene, 'pod-0');
-    const [, removal] = look(scene);
-    expect(removal).toMatchObject({ do: 'remove-pods', pods: [{ uid: 'pod-0', cause: 'eviction' }] });
-    expect(isFreeToGo(conversationsOf(scene), 'pod-1')).toBe(false);
-    expect(isFreeToGo(conversationsOf(scene), 'pod-2')).toBe(false);
+    const [asked] = scene.workloads;
+    scene.workloads = scene.workloads.map((workload) => ({ ...workload, asked: undefined }));
+    const s = situationOf(scene);
+    expect(planSwitchedOff(s)).toMatchObject({ do: 'update-spec', spec: { hooks: [] } });
+    expect(planUnheld(s)).toMatchObject({ do: 'release-workload', workload: { ref: asked?.ref } });
   });
 
   it('service form: one conversation after the other, those who wait together', () => {
@@ -189,8 +188,8 @@ describe('the conversation', () => {
     expect(callsOf(scene)).toHaveLength(2);
   });
 
-  it('service form: is remembered until its deadline, so that a repeated goodbye is known again', () => {
-    const scene = createScene({}, 2);
+  it('service form: is remembered for a minute, so that a repeated goodbye is known again', () => {
+    const scene = createScene({ timeoutSeconds: 3_600 }, 2);
     want(scene, 'pod-0', 'deletion');
     look(scene);
     confirm(scene);
@@ -199,6 +198,7 @@ describe('the conversation', () => {
     expect(theConversation(scene)).toMatchObject({ outcome: 'confirmed', doneAt: expect.any(String) });
     expect(scene.status.phase).toBe('Running');
     expect(isFreeToGo(conversationsOf(scene), 'pod-1')).toBe(false);
+    expect(shutdownWakeUp(situationOf(scene))).toBe(scene.now + 60_000);
     scene.now += 60_000;
     look(scene);
     expect(conversationsOf(scene)).toEqual([]);

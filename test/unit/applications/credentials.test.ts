@@ -125,7 +125,7 @@ describe('the certificate', () => {
     expect(listed(world)).not.toContain(first);
     expect(listed(world)).toHaveLength(1);
     next.hooks = [];
-    reconcile(world, { crashAfter: 2 });
+    reconcile(world, { crashAfter: 3 });
     expect(statusOf(world)).not.toHaveProperty('certificates');
     expect(statusOf(world)).not.toHaveProperty('tokenSha256');
   });

@@ -42,6 +42,15 @@ describe('what a pass has read', () => {
     expect(reads.begin('shop/deployment-api')).toBeUndefined();
   });
 
+  it('is believed for as long as ever when a pass that believed it hands it on', () => {
+    const view = viewOf();
+    pass(view);
+    now += BELIEVED_MS - 1;
+    expect(pass(view)).toBe(view);
+    now += 1;
+    expect(reads.begin(KEY)).toBeUndefined();
+  });
+
   it('is believed for a while only', () => {
     pass(viewOf());
     now += BELIEVED_MS;

@@ -109,6 +109,18 @@ describe('a pod that may go', () => {
     expect(reviews).toEqual([['deletion', 'passed', 'free', expect.any(Number)]]);
   });
 
+  it.each<[string, Application]>([
+    ['its hook is off', application({ spec: { hooks: [] } })],
+    [
+      'all of its application may go',
+      application({ conversations: [conversation([], { scope: 'application', confirmation: RECEIVED })] }),
+    ],
+  ])('passes only when the live Application says so, too: %s', async (_why, cached) => {
+    const { send, api } = await setUp({ live: application(), cached });
+    expect((await send(deletion())).allowed).toBe(false);
+    expect(api.reads).toBe(1);
+  });
+
   it('passes when only the live Application knows it yet', async () => {
     const { send, api } = await setUp({ live: free(), cached: application() });
     expect(await send(deletion())).toMatchObject({ allowed: true });

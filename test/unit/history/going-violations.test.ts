@@ -60,6 +60,19 @@ describe('a history in which something does not hold', () => {
     ],
     [
       'goodbye-first',
+      'each pod is asked, and one goes that nobody has asked',
+      () => {
+        const story = tell();
+        story.application();
+        story.pod('a');
+        story.pod('b');
+        story.conversations({ ...podForm({ confirmation: confirmation() }), scope: 'application' });
+        story.gone('b');
+        return story;
+      },
+    ],
+    [
+      'goodbye-first',
       'cancelled, and gone',
       () => {
         const story = asked();

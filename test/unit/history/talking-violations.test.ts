@@ -211,6 +211,17 @@ describe('a history in which something does not hold', () => {
       },
     ],
     [
+      'outcome',
+      'more goodbyes are needed, and no pod has come',
+      () => {
+        const story = tell();
+        story.application();
+        story.conversations({ ...podForm(), needed: 1 });
+        story.conversations({ ...podForm(), needed: 2 });
+        return story;
+      },
+    ],
+    [
       'one-conversation',
       'lost before its end',
       () => {
