@@ -8,7 +8,7 @@ import {
   type DelivererMetrics,
   type OutcomeWriter,
 } from '../deliveries/index.ts';
-import { createJobController, type JobCaches } from '../jobs/index.ts';
+import { createJobController, readWebhook, type JobCaches } from '../jobs/index.ts';
 import type { EventRecorder, FullKubeClient, WorkQueueMetrics } from '../kube/index.ts';
 import type { Logger } from '../observability/index.ts';
 import type { OutboundCaller } from '../outbound/index.ts';
@@ -56,6 +56,7 @@ export function createJobsRuntime(
       outcomes: deps.outcomes,
       keys: createSigningKeys(client, () => performance.now()),
       webhook: (namespace, name) => caches.webhooks.get(`${namespace}/${name}`),
+      readWebhook: (namespace, name) => readWebhook(client, namespace, name),
       endpoints,
       events,
       metrics: deps.delivererMetrics,

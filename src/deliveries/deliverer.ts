@@ -32,6 +32,8 @@ export interface DelivererDeps {
   readonly outcomes: OutcomeWriter;
   /** From the watch cache. */
   readonly webhook: (namespace: string, name: string) => Webhook | undefined;
+  /** From the API server itself. Rejects when it cannot be asked. */
+  readonly readWebhook: (namespace: string, name: string) => Promise<Webhook | undefined>;
   readonly endpoints: EndpointStatus;
   readonly events: DelivererEvents;
   readonly metrics: DelivererMetrics;
@@ -96,15 +98,20 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     if (!isPending(record)) return DONE;
     const waitMs = dueInMs(record);
     if (waitMs > 0) return { health: 'neutral', againInMs: waitMs };
-    const { namespace } = record.delivery.metadata;
-    const { webhook: target } = record.delivery.spec;
-    const webhook = deps.webhook(namespace, target.name);
-    if (webhook?.metadata.uid !== target.uid) {
-      return end(record, { phase: 'Cancelled', reason: 'WebhookDeleted' });
-    }
+    const webhook = await targetOf(record.delivery);
+    if (webhook === undefined) return end(record, { phase: 'Cancelled', reason: 'WebhookDeleted' });
     if (whyDisabled(webhook) !== undefined)
       return end(record, { phase: 'DeadLetter', reason: 'EndpointDisabled' }, webhook);
     return tryOnce(record, webhook, signal);
+  }
+
+  /** The Webhook that is meant; undefined: it is gone. What would end the delivery is asked of the API server: its watch may be behind that of the deliveries. */
+  async function targetOf({ metadata: { namespace }, spec }: WebhookDelivery): Promise<Webhook | undefined> {
+    const { name, uid } = spec.webhook;
+    const cached = deps.webhook(namespace, name);
+    if (cached?.metadata.uid === uid && whyDisabled(cached) === undefined) return cached;
+    const live = await deps.readWebhook(namespace, name);
+    return live?.metadata.uid === uid ? live : undefined;
   }
 
   async function tryOnce(record: DeliveryRecord, webhook: Webhook, signal: AbortSignal): Promise<Processed> {

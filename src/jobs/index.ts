@@ -13,5 +13,6 @@ export {
   type JobControllerOptions,
 } from './job-controller.ts';
 export type { JobFacts } from './job-facts.ts';
+export { readJob, readWebhook } from './live-objects.ts';
 export type { KnownDelivery } from './known-delivery.ts';
 export { parseFamilies, syncFamilies, type JobFamily } from './families.ts';

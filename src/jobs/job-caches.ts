@@ -1,17 +1,12 @@
 import { LABEL_ENABLED, SYSTEM_NAMESPACES } from '../contract/index.ts';
-import {
-  createReflector,
-  type KubeObject,
-  type Reflector,
-  type ReflectorMetrics,
-  type WatchClient,
-} from '../kube/index.ts';
+import { createReflector, type Reflector, type ReflectorMetrics, type WatchClient } from '../kube/index.ts';
 import type { Logger } from '../observability/index.ts';
 import { CRON_JOBS, JOB_DONE_WATCHERS, JOBS, WEBHOOK_DELIVERIES, WEBHOOKS } from './api-version.ts';
 import { createJobIndex, type JobIndex } from './job-index.ts';
 import { projectJob, readAsks, type Asks, type JobFacts } from './job-facts.ts';
 import { projectDelivery, type KnownDelivery } from './known-delivery.ts';
 import { projectWatcher, type KnownWatcher } from './known-watcher.ts';
+import { projectWebhook } from './project-webhook.ts';
 import type { Webhook } from './webhook.ts';
 
 export interface NamespaceFacts {
@@ -141,23 +136,5 @@ export function createJobCaches(deps: JobCachesDeps, excludedNamespaces: readonl
     },
     ready: () => all.every((reflector) => reflector.ready()),
     connected: () => all.every((reflector) => reflector.connected()),
-  };
-}
-
-function projectWebhook(object: KubeObject): Webhook | undefined {
-  const webhook = object as unknown as Webhook;
-  if (webhook.metadata.deletionTimestamp !== undefined) return undefined;
-  const { name, namespace, uid, creationTimestamp, generation, labels, resourceVersion } = webhook.metadata;
-  return {
-    ...webhook,
-    metadata: {
-      name,
-      namespace,
-      uid,
-      ...(creationTimestamp !== undefined && { creationTimestamp }),
-      ...(generation !== undefined && { generation }),
-      ...(labels !== undefined && { labels }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-    },
   };
 }
