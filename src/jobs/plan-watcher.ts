@@ -44,6 +44,8 @@ export interface WatcherPlan {
   readonly changed: boolean;
   /** Only says what everybody can see, so it need not be written at once. */
   readonly canWait: boolean;
+  /** Says for good that the Job has not ended in time, or is gone: to be decided upon the Job itself, not upon what a watch has brought of it. */
+  readonly restsOnNoEnd: boolean;
   /** When time alone will change something. */
   readonly lookAgainAt?: number;
 }
@@ -55,7 +57,8 @@ export interface WatcherPlan {
 export function planWatcher(view: WatcherView): WatcherPlan {
   const { watcher, now } = view;
   const before = watcher.status ?? {};
-  if (isFinal(before.phase)) return { wanted: [], status: before, changed: false, canWait: true };
+  if (isFinal(before.phase))
+    return { wanted: [], status: before, changed: false, canWait: true, restsOnNoEnd: false };
   const bound = bind(view);
   const wanted: WantedDelivery[] = [];
   const triggers = watcher.spec.webhooks.map((trigger): TriggerState => {
@@ -75,12 +78,14 @@ export function planWatcher(view: WatcherView): WatcherPlan {
   };
   const deadlines = phase === 'PENDING' ? [bound.deadline, ...openDeadlines(watcher, triggers)] : [];
   const next = Math.min(...deadlines);
+  const decided = triggers.some((t) => t.status !== 'NOT_CALLED' && before.webhooks?.includes(t) !== true);
   const says = isFinal(phase) || triggers.some(({ status: state }) => state !== 'NOT_CALLED');
   return {
     wanted,
     status,
     changed: !isDeepStrictEqual(status, before),
     canWait: !says && jobUid === (watcher.spec.jobUid ?? before.jobUid),
+    restsOnNoEnd: bound.end === undefined && (decided || isFinal(phase)),
     ...(Number.isFinite(next) && { lookAgainAt: next }),
   };
 }

@@ -2,12 +2,15 @@ import { isConflict, isNotFound, type KubeClient, type ProcessResult } from '../
 import { JOB_DONE_WATCHERS } from './api-version.ts';
 import type { JobCaches } from './job-caches.ts';
 import type { JobDoneWatcher } from './job-done-watcher.ts';
+import { readJob, readWebhook } from './live-objects.ts';
+import type { JobFacts } from './job-facts.ts';
 import type { Outbox } from './outbox.ts';
 import { planWatcher, type WantedDelivery, type WatcherPlan } from './plan-watcher.ts';
 import type { JobEvent } from './webhook-delivery.ts';
+import type { Webhook } from './webhook.ts';
 
 export interface WatcherKeeperDeps {
-  readonly client: Pick<KubeClient, 'patch'>;
+  readonly client: Pick<KubeClient, 'get' | 'patch'>;
   readonly caches: Pick<JobCaches, 'watchers' | 'webhooks' | 'jobs' | 'connected'>;
   readonly outbox: Outbox;
   /** The end of a Job that is gone. */
@@ -29,6 +32,17 @@ const LAZY_STATUS_MS = 1_000;
 const TIMER_SLACK_MS = 20;
 const DISCONNECTED_RETRY_MS = 1_000;
 
+/** What was read from the API server itself; undefined within: it is not there. */
+interface Live {
+  job?: { readonly facts: JobFacts | undefined };
+  readonly webhooks: Map<string, Webhook | undefined>;
+}
+
+interface Sight {
+  readonly plan: WatcherPlan;
+  readonly webhookOf: (name: string) => Webhook | undefined;
+}
+
 export function createWatcherKeeper(deps: WatcherKeeperDeps): WatcherKeeper {
   const { client, caches, outbox, now } = deps;
   /** When a watcher's plan could first wait with its status. */
@@ -41,9 +55,9 @@ export function createWatcherKeeper(deps: WatcherKeeperDeps): WatcherKeeper {
       lazySince.delete(key);
       return {};
     }
-    const plan = planFor(watcher, known.namespace);
+    const { plan, webhookOf } = await look(watcher, known.namespace);
     if (plan.wanted.length > 0) {
-      await Promise.all(plan.wanted.map((wanted) => ensureWanted(known.namespace, wanted)));
+      await Promise.all(plan.wanted.map((wanted) => ensureWanted(known.namespace, wanted, webhookOf)));
       return process(key);
     }
     const inMs =
@@ -57,13 +71,44 @@ export function createWatcherKeeper(deps: WatcherKeeperDeps): WatcherKeeper {
     return lookAgain;
   }
 
-  function planFor(watcher: JobDoneWatcher, namespace: string): WatcherPlan {
+  /**
+   * Plans upon the caches, and upon the objects themselves where something final would rest on what is not in them: each kind has a watch of its own, which may be
+   * far behind the one that has brought the watcher.
+   */
+  async function look(watcher: JobDoneWatcher, namespace: string): Promise<Sight> {
+    const live: Live = { webhooks: new Map() };
+    for (;;) {
+      const missing = new Set<string>();
+      const webhookOf = (name: string): Webhook | undefined => {
+        const webhook = caches.webhooks.get(`${namespace}/${name}`) ?? live.webhooks.get(name);
+        if (webhook === undefined && !live.webhooks.has(name)) missing.add(name);
+        return webhook;
+      };
+      const job = live.job === undefined ? cachedJob(watcher, namespace) : live.job.facts;
+      const plan = planFor(watcher, namespace, job, webhookOf);
+      const needsJob = plan.restsOnNoEnd && live.job === undefined;
+      if (!needsJob && missing.size === 0) return { plan, webhookOf };
+      if (needsJob) live.job = { facts: await readJob(client, namespace, watcher.spec.jobName) };
+      for (const name of missing) live.webhooks.set(name, await readWebhook(client, namespace, name));
+    }
+  }
+
+  function cachedJob({ spec }: JobDoneWatcher, namespace: string): JobFacts | undefined {
+    return caches.jobs.get(`${namespace}/${spec.jobName}`);
+  }
+
+  function planFor(
+    watcher: JobDoneWatcher,
+    namespace: string,
+    job: JobFacts | undefined,
+    webhookOf: Sight['webhookOf'],
+  ): WatcherPlan {
     return planWatcher({
       watcher,
-      job: caches.jobs.get(`${namespace}/${watcher.spec.jobName}`),
+      job,
       recalledEnd: deps.recalledEnd,
       webhook: (name) => {
-        const webhook = caches.webhooks.get(`${namespace}/${name}`);
+        const webhook = webhookOf(name);
         return webhook && { uid: webhook.metadata.uid, events: webhook.spec.events };
       },
       delivery: (uid, event, occasion) =>
@@ -85,8 +130,9 @@ export function createWatcherKeeper(deps: WatcherKeeperDeps): WatcherKeeper {
   async function ensureWanted(
     namespace: string,
     { webhook, event, occasion }: WantedDelivery,
+    webhookOf: Sight['webhookOf'],
   ): Promise<void> {
-    const { metadata } = caches.webhooks.get(`${namespace}/${webhook}`) ?? {};
+    const { metadata } = webhookOf(webhook) ?? {};
     if (metadata === undefined) return;
     await outbox.ensure({ namespace, webhook: { name: webhook, uid: metadata.uid }, event, occasion });
   }
