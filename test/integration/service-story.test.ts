@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
 import { request } from 'node:https';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { credentialsIn, type ApplicationCredentials } from '../cluster/application-credentials.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
 import { eventually } from '../e2e/eventually.ts';
@@ -10,6 +14,7 @@ import { applyManifests, pointWebhooksAt, startService, type ServiceProcess } fr
 // The three parts as three processes, each with the rights of its own service account and no more, on a real control plane.
 
 const NAMESPACE = 'story';
+const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 type PartName = 'admission' | 'callbacks' | 'controller';
 
 interface Pod {
@@ -153,16 +158,92 @@ describe('the service as three processes', () => {
     expect(pod.spec.containers[0]?.env?.map((e) => e.name)).toContain('KRAKE_TOKEN');
   }, 90_000);
 
-  it('keeps every token out of logs, metrics, Events and objects', async () => {
-    await apply(
-      deployment('canary', 'sleep 3600', {
-        annotations: { 'hooks.krake.dev/hooks': 'complete', 'hooks.krake.dev/complete-action': 'none' },
-      }),
+  /** A Deployment that stays when it is complete, with what its pods have. */
+  async function startKept(name: string): Promise<{ readonly url: string; readonly application: string }> {
+    const annotations = {
+      'hooks.krake.dev/hooks': 'complete',
+      'hooks.krake.dev/complete-action': 'none',
+    };
+    await apply(deployment(name, 'sleep 3600', { annotations }));
+    const application = `deployment-${name}`;
+    const { env = [] } = (await podOf(application)).spec.containers[0] ?? {};
+    return { application, url: env.find((e) => e.name === 'KRAKE_COMPLETE_URL')?.value ?? '' };
+  }
+
+  const rotate = (application: string, ...flags: string[]) =>
+    promisify(execFile)(process.execPath, [
+      ...[MAIN, 'rotate', application, '-n', NAMESPACE, '--kubeconfig', controlPlane.kubeconfig, ...flags],
+    ]);
+
+  /** Its Secret, once it has another token than this. */
+  const renewedCredentialsOf = (application: string, former: ApplicationCredentials) =>
+    eventually(`another token of ${application}`, async () => {
+      const found = await credentialsOf(application);
+      return found.token === former.token ? undefined : found;
+    });
+
+  it('refuses what was there before a rotation at once, or after its time of grace', async () => {
+    const { application, url } = await startKept('turned');
+    const first = await credentialsOf(application);
+    expect((await put(url, first)).status).toBe(200);
+
+    await rotate(application, '--wait', '30s');
+    const rotatedAt = Date.now();
+    await eventually('401 for what is void', async () =>
+      (await put(url, first)).status === 401 ? true : undefined,
     );
-    const application = 'deployment-canary';
-    const url =
-      (await podOf(application)).spec.containers[0]?.env?.find((e) => e.name === 'KRAKE_COMPLETE_URL')
-        ?.value ?? '';
+    const lagMs = Date.now() - rotatedAt;
+    console.log(`void ${lagMs} ms after the rotation was taken up`);
+    expect(lagMs).toBeLessThan(5_000);
+    const second = await renewedCredentialsOf(application, first);
+    expect((await put(url, second)).status).toBe(200);
+    // Each is void, not only both together.
+    expect((await put(url, { ...second, token: first.token })).status).toBe(401);
+    expect((await put(url, { ...first, token: second.token })).status).toBe(401);
+
+    await rotate(application, '--wait', '30s', '--grace', '8s');
+    const third = await renewedCredentialsOf(application, second);
+    const validUntil = Date.parse(
+      await kubectl('get', 'application', application, '-o', 'jsonpath={.status.formerTokens[0].validUntil}'),
+    );
+    let during = 0;
+    for (let isTaken = true; isTaken;) {
+      const sentAt = Date.now();
+      const { status } = await put(url, second);
+      const answeredAt = Date.now();
+      isTaken = status === 200;
+      if (answeredAt < validUntil) {
+        expect(status).toBe(200);
+        during += 1;
+      }
+      if (sentAt > validUntil + 5_000) expect(status).toBe(401);
+      expect([200, 401]).toContain(status);
+      await sleep(100);
+    }
+    expect(during).toBeGreaterThan(0);
+    expect((await put(url, third)).status).toBe(200);
+  }, 90_000);
+
+  it('tells until when it can sign', async () => {
+    const texts = await Promise.all(
+      services
+        .filter(({ process }) => process.exitCode === null && process.signalCode === null)
+        .map(async (service) => (await service.get('/metrics')).text),
+    );
+    const ends = texts.flatMap((text) => {
+      const found = /^krake_hooks_certificate_expiry_timestamp_seconds\{certificate="signing"\} (\S+)$/m.exec(
+        text,
+      );
+      return found === null ? [] : [Number(found[1])];
+    });
+    expect(ends).toHaveLength(1); // the controller, and nobody else
+    const days = ((ends[0] ?? 0) - Date.now() / 1_000) / 86_400;
+    expect(days).toBeGreaterThan(89);
+    expect(days).toBeLessThan(91);
+  });
+
+  it('keeps every token out of logs, metrics, Events and objects', async () => {
+    const { application, url } = await startKept('canary');
     const credentials = await credentialsOf(application);
     const { token } = credentials;
     expect((await put(url, { ...credentials, token: `${token}x` })).status).toBe(401);
