@@ -43,7 +43,7 @@ export function jobsPart(shared: Shared): Part {
     caches,
     policy: createAddressPolicy(config.outbound),
     apiServers: apiServersOf(shared),
-    authorize: createAuthorize(client, jobs, () => performance.now()),
+    authorize: createAuthorize(client, jobs, { now: Date.now, monotonic: () => performance.now() }),
     logger: log,
     metrics: jobsApiMetrics(metrics),
     monotonic: () => performance.now(),

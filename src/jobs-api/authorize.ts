@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { KubeClient, KubeObject } from '../kube/index.ts';
 import { problem, type Outcome } from './outcome.ts';
+import { createQuestionBudget, QuestionRefused } from './question-budget.ts';
+import { bearerOf, mayBeOurs } from './read-token.ts';
 import { createRecentAnswers } from './recent-answers.ts';
 
 export interface AuthorizeOptions {
@@ -16,6 +18,8 @@ export interface Access {
   /** The namespace that the caller names. */
   readonly namespace: string | undefined;
   readonly authorization: string | undefined;
+  /** Where the request comes from: who sends what is refused again and again is not asked about for a while. */
+  readonly source: string;
 }
 
 export type Authorized =
@@ -47,13 +51,20 @@ const TOKEN_REVIEWS = { apiVersion: 'authentication.k8s.io/v1', plural: 'tokenre
 const ACCESS_REVIEWS = { apiVersion: 'authorization.k8s.io/v1', plural: 'subjectaccessreviews' } as const;
 const REMEMBERED = { keepMs: 10_000, max: 10_000 };
 const SERVICE_ACCOUNT = /^system:serviceaccount:([^:]+):[^:]+$/;
-const MAX_TOKEN = 16_384;
+const TIMEOUT_MS = 5_000;
 
+export interface AuthorizeClock {
+  readonly now: () => number;
+  readonly monotonic: () => number;
+}
+
+/** Each token, and each right, is asked about once in ten seconds and once at a time, and no more are asked about than the budget has. */
 export function createAuthorize(
   client: Pick<KubeClient, 'create'>,
   options: AuthorizeOptions,
-  monotonic: () => number,
+  { now, monotonic }: AuthorizeClock,
 ): Authorize {
+  const budget = createQuestionBudget(monotonic);
   const users = createRecentAnswers<User | undefined>(REMEMBERED, monotonic);
   const accesses = createRecentAnswers<boolean>(REMEMBERED, monotonic);
 
@@ -65,8 +76,22 @@ export function createAuthorize(
       metadata: {},
       spec: { token, ...(audiences.length > 0 && { audiences }) },
     };
-    const { status } = await client.create<TokenReview>(TOKEN_REVIEWS, undefined, body);
-    return status?.authenticated === true ? status.user : undefined;
+    const { status } = await client.create<TokenReview>(TOKEN_REVIEWS, undefined, body, {
+      timeoutMs: TIMEOUT_MS,
+    });
+    // An authenticator that knows no audiences says none: it has not checked ours.
+    const isForUs =
+      audiences.length === 0 || audiences.some((audience) => status?.audiences?.includes(audience));
+    return status?.authenticated === true && isForUs ? status.user : undefined;
+  }
+
+  async function whoIs(token: string, hash: string, source: string): Promise<User | undefined> {
+    if (!mayBeOurs(token, options.audiences, now())) return undefined;
+    return users.get(hash, async () => {
+      const user = await budget.ask(source, () => review(token));
+      if (user === undefined) budget.refused(source);
+      return user;
+    });
   }
 
   async function mayAccess(user: User, namespace: string, { verb, resource }: Access): Promise<boolean> {
@@ -83,7 +108,9 @@ export function createAuthorize(
         resourceAttributes: { namespace, verb, group: 'hooks.krake.dev', resource },
       },
     };
-    const { status } = await client.create<AccessReview>(ACCESS_REVIEWS, undefined, body);
+    const { status } = await client.create<AccessReview>(ACCESS_REVIEWS, undefined, body, {
+      timeoutMs: TIMEOUT_MS,
+    });
     return status?.allowed === true;
   }
 
@@ -99,16 +126,13 @@ export function createAuthorize(
     return refused(403, 'namespace-not-allowed', 'Without a token this namespace cannot be used.');
   }
 
-  return async (access) => {
-    if (access.authorization === undefined) return anonymous(access);
-    const token = /^Bearer +(\S+)$/i.exec(access.authorization)?.[1];
+  async function authorize(access: Access, authorization: string): Promise<Authorized> {
+    const { source } = access;
+    const token = bearerOf(authorization);
     const hash = createHash('sha256')
       .update(token ?? '')
       .digest('base64');
-    const user =
-      token === undefined || token.length > MAX_TOKEN
-        ? undefined
-        : await users.get(hash, () => review(token));
+    const user = token === undefined ? undefined : await whoIs(token, hash, source);
     if (user === undefined) {
       return refused(
         401,
@@ -128,11 +152,32 @@ export function createAuthorize(
       );
     }
     const key = [hash, namespace, access.verb, access.resource].join('\n');
-    if (await accesses.get(key, () => mayAccess(user, namespace, access)))
-      return { kind: 'allowed', namespace };
+    const isAllowed = await accesses.get(key, async () => {
+      const allowed = await budget.ask(source, () => mayAccess(user, namespace, access));
+      if (!allowed) budget.refused(source);
+      return allowed;
+    });
+    if (isAllowed) return { kind: 'allowed', namespace };
     const detail = `Your account may not ${access.verb} ${access.resource}.hooks.krake.dev in this namespace. Bind the ClusterRole krake-hooks-job-webhooks there.`;
     return refused(403, 'forbidden', detail);
+  }
+
+  return async (access) => {
+    if (access.authorization === undefined) return anonymous(access);
+    try {
+      return await authorize(access, access.authorization);
+    } catch (error) {
+      if (error instanceof QuestionRefused) return limited(error);
+      throw error;
+    }
   };
+}
+
+function limited({ isOfSource, retryAfterSeconds }: QuestionRefused): Authorized {
+  const headers = { 'Retry-After': String(retryAfterSeconds) };
+  return isOfSource
+    ? refused(429, 'too-many-refusals', 'Too much of what came from here was refused. Wait.', headers)
+    : refused(503, 'busy', 'Callers cannot be checked just now. Send it again.', headers);
 }
 
 function refused(...args: Parameters<typeof problem>): Authorized {

@@ -58,7 +58,8 @@ export function createJobsRouter(deps: JobsRouterDeps): express.Express {
     if (named !== undefined && !NAMESPACE.test(named))
       return problem(400, 'malformed', 'namespace is no name of a namespace.');
     const { authorization } = request.headers;
-    const authorized = await deps.authorize({ ...ACCESS[name], namespace: named, authorization });
+    const source = request.socket.remoteAddress ?? '';
+    const authorized = await deps.authorize({ ...ACCESS[name], namespace: named, authorization, source });
     if (authorized.kind === 'refused') return authorized.outcome;
     const { namespace } = authorized;
     if (deps.caches.namespaces.get(namespace) === undefined) {

@@ -21,13 +21,14 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   '422':
     'The request is understood, and a value in it is refused: url, jobName, webhookId, or a key of another request.',
   '431': 'The header of the request is too large.',
+  '429': 'Too much of what came from the same address was refused: wait.',
   '500': 'An error of the service.',
   '503': 'The Kubernetes API cannot be reached: send it again.',
 };
 
 function problems(...codes: string[]): Json {
   return Object.fromEntries(
-    [...codes, '401', '403', '431', '500', '503'].map((code) => [
+    [...codes, '401', '403', '429', '431', '500', '503'].map((code) => [
       code,
       { description: PROBLEMS[code], content: { 'application/problem+json': { schema: ref('Problem') } } },
     ]),

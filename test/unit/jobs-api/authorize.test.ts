@@ -2,7 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { createAuthorize, type Access, type Authorized } from '../../../src/jobs-api/authorize.ts';
 import { KubeUnreachableError, type KubeClient } from '../../../src/kube/index.ts';
 
-const TOKEN = 'not-a-real-token';
+const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+const tokenOf = (claims: object) => `${encode({ alg: 'none' })}.${encode(claims)}.nobody`;
+const TOKEN = tokenOf({ aud: ['krake-hooks'], exp: 1_000_000 });
 const account = { username: 'system:serviceaccount:shop:train', groups: ['g'], uid: 'u' };
 
 interface Asked {
@@ -10,7 +12,15 @@ interface Asked {
   readonly spec: Record<string, unknown>;
 }
 
-function start(answers: { user?: object | undefined; allowed?: boolean; anonymous?: string[] } = {}) {
+function start(
+  answers: {
+    user?: object | undefined;
+    allowed?: boolean;
+    anonymous?: string[];
+    audiences?: string[];
+    reviewed?: string[] | undefined;
+  } = {},
+) {
   const asked: Asked[] = [];
   const world = { now: 0, away: false, allowed: answers.allowed ?? true };
   const client = {
@@ -20,13 +30,21 @@ function start(answers: { user?: object | undefined; allowed?: boolean; anonymou
       const user = 'user' in answers ? answers.user : account;
       const status =
         body.kind === 'TokenReview'
-          ? { authenticated: user !== undefined, ...(user !== undefined && { user }) }
+          ? {
+              authenticated: user !== undefined,
+              audiences: 'reviewed' in answers ? answers.reviewed : ['krake-hooks'],
+              ...(user !== undefined && { user }),
+            }
           : { allowed: world.allowed };
       return Promise.resolve({ metadata: {}, status });
     },
   } as unknown as Pick<KubeClient, 'create'>;
-  const options = { anonymousNamespaces: answers.anonymous ?? [], audiences: ['krake-hooks'] };
-  return { asked, world, authorize: createAuthorize(client, options, () => world.now) };
+  const options = {
+    anonymousNamespaces: answers.anonymous ?? [],
+    audiences: answers.audiences ?? ['krake-hooks'],
+  };
+  const clock = { now: () => world.now, monotonic: () => world.now };
+  return { asked, world, authorize: createAuthorize(client, options, clock) };
 }
 
 const access = (more: Partial<Access> = {}): Access => ({
@@ -34,6 +52,7 @@ const access = (more: Partial<Access> = {}): Access => ({
   resource: 'webhooks',
   namespace: undefined,
   authorization: `Bearer ${TOKEN}`,
+  source: '10.0.0.1',
   ...more,
 });
 
@@ -96,6 +115,63 @@ describe('createAuthorize', () => {
     world.away = true;
     await expect(authorize(access())).rejects.toThrow(KubeUnreachableError);
     world.away = false;
+    expect(statusOf(await authorize(access()))).toBe('shop');
+  });
+
+  it('believes a review only if it was made for one of our audiences', async () => {
+    for (const reviewed of [undefined, [], ['another']])
+      expect(statusOf(await start({ reviewed }).authorize(access()))).toBe(401);
+    // Without audiences of our own the API server's count, which it checks itself.
+    expect(statusOf(await start({ reviewed: undefined, audiences: [] }).authorize(access()))).toBe('shop');
+  });
+
+  it.each([
+    ['no JWT', 'nonsense'],
+    ['no JSON in it', 'aaaa.bbbb.cccc'],
+    ['for somebody else', tokenOf({ aud: ['another'], exp: 1_000_000 })],
+    ['for nobody', tokenOf({ exp: 1_000_000 })],
+    ['expired', tokenOf({ aud: ['krake-hooks'], exp: -1 })],
+  ])('nobody is asked about a token that is %s', async (_what, token) => {
+    const { asked, authorize } = start();
+    expect(statusOf(await authorize(access({ authorization: `Bearer ${token}` })))).toBe(401);
+    expect(asked).toEqual([]);
+  });
+
+  const other = (n: number) => `Bearer ${tokenOf({ aud: 'krake-hooks', exp: 1_000_000, jti: n })}`;
+
+  it('a source that sends wrong tokens is asked about for a while and then no more; others are', async () => {
+    const { asked, world, authorize } = start({ user: undefined });
+    const statuses: (number | string)[] = [];
+    for (let n = 0; n < 50; n += 1)
+      statuses.push(statusOf(await authorize(access({ authorization: other(n) }))));
+    expect(statuses.filter((status) => status === 401)).toHaveLength(20);
+    expect(statuses.at(-1)).toBe(429);
+    expect(asked).toHaveLength(20);
+    expect(statusOf(await authorize(access({ source: '10.0.0.2' })))).toBe(401);
+    world.now += 3_000;
+    expect(statusOf(await authorize(access({ authorization: other(99) })))).toBe(401);
+  });
+
+  it('so many a second are asked about, wherever they come from', async () => {
+    const { asked, authorize } = start();
+    const answers = await Promise.all(
+      Array.from({ length: 1_000 }, (_, n) =>
+        authorize(access({ authorization: other(n), source: `10.0.1.${n}` })),
+      ),
+    );
+    expect(asked.length).toBeLessThanOrEqual(400);
+    expect(answers.map(statusOf)).toContain(503);
+  });
+
+  it('an API server that does not answer is spared', async () => {
+    const { asked, world, authorize } = start();
+    world.away = true;
+    for (let n = 0; n < 5; n += 1)
+      await expect(authorize(access({ authorization: other(n) }))).rejects.toThrow(KubeUnreachableError);
+    world.away = false;
+    expect(statusOf(await authorize(access()))).toBe(503);
+    expect(asked).toEqual([]);
+    world.now += 2_001;
     expect(statusOf(await authorize(access()))).toBe('shop');
   });
 
