@@ -11,8 +11,8 @@ import type { WatcherRequest } from './resources.ts';
 
 export interface CreateWatcherDeps {
   readonly client: Pick<KubeClient, 'create' | 'get'>;
-  /** The living Job of that name, from the watch cache. */
-  readonly job: (namespace: string, name: string) => Pick<JobFacts, 'uid'> | undefined;
+  /** The living Job of that name, from the API server: a binding is for ever, and a watch cache may still show a namesake that is gone. */
+  readonly job: (namespace: string, name: string) => Promise<Pick<JobFacts, 'uid'> | undefined>;
 }
 
 export interface NewWatcher {
@@ -36,7 +36,7 @@ export type WatcherCreation =
  */
 export async function createWatcher(deps: CreateWatcherDeps, wanted: NewWatcher): Promise<WatcherCreation> {
   const { namespace, idempotencyKey, request } = wanted;
-  const job = deps.job(namespace, request.jobName);
+  const job = await deps.job(namespace, request.jobName);
   if (idempotencyKey === undefined) return createNamed(deps, wanted, randomUUID(), job?.uid);
   const first = await createNamed(deps, wanted, derivedUuid('watcher', namespace, idempotencyKey), job?.uid);
   if (job === undefined || !('watcher' in first) || !isOfAnother(first.watcher, job.uid)) return first;

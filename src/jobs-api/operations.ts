@@ -4,6 +4,7 @@ import type { KubeClient, KubeObject, WatchClient } from '../kube/index.ts';
 import {
   isUuid,
   JOB_DONE_WATCHERS,
+  readJob,
   WATCHER_PHASES,
   WEBHOOKS,
   type JobCaches,
@@ -26,7 +27,7 @@ import {
 
 export interface OperationsDeps extends UrlCheckDeps {
   readonly client: KubeClient & Pick<WatchClient, 'list'>;
-  readonly caches: Pick<JobCaches, 'index' | 'webhooks' | 'jobs'>;
+  readonly caches: Pick<JobCaches, 'index' | 'webhooks'>;
 }
 
 /** A request whose caller may do it. */
@@ -127,7 +128,7 @@ export function createOperations(deps: OperationsDeps): Readonly<Record<Operatio
       const webhooks = await findWebhooks(namespace, read.value);
       if ('kind' in webhooks) return webhooks;
       const creation = await createWatcher(
-        { client, job: (ns, name) => caches.jobs.get(`${ns}/${name}`) },
+        { client, job: (ns, name) => readJob(client, ns, name) },
         { namespace, request: read.value, webhooks, idempotencyKey },
       );
       switch (creation.kind) {

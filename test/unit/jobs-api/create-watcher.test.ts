@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import { createWatcher, type NewWatcher } from '../../../src/jobs-api/create-watcher.ts';
+import { createOperations, type OperationsDeps } from '../../../src/jobs-api/operations.ts';
 import { watcherRequest } from '../../../src/jobs-api/resources.ts';
 import { isUuid, type JobDoneWatcher } from '../../../src/jobs/index.ts';
 import { KubeApiError, KubeUnreachableError, type KubeClient } from '../../../src/kube/index.ts';
@@ -17,7 +20,8 @@ function start(jobUid?: string) {
     get: ({ name }: { name: string }) => Promise.resolve(stored.get(name)),
   } as unknown as Pick<KubeClient, 'create' | 'get'>;
   const world = { jobUid };
-  const deps = { client, job: () => (world.jobUid === undefined ? undefined : { uid: world.jobUid }) };
+  const job = () => Promise.resolve(world.jobUid === undefined ? undefined : { uid: world.jobUid });
+  const deps = { client, job };
   return { stored, world, create: (wanted: NewWatcher) => createWatcher(deps, wanted) };
 }
 
@@ -75,6 +79,32 @@ describe('createWatcher', () => {
     expect([...stored.values()].map(({ spec }) => spec.jobUid)).toEqual(['first', 'second']);
   });
 
+  it('binds to the living Job, not to a namesake that a watch cache still shows', async () => {
+    let spec: JobDoneWatcher['spec'] | undefined;
+    const client = {
+      get: () => Promise.resolve({ metadata: { namespace: 'shop', name: 'train', uid: 'living' } }),
+      create: (_resource: unknown, _namespace: unknown, object: JobDoneWatcher) => {
+        ({ spec } = object);
+        return Promise.resolve({
+          ...object,
+          metadata: { ...object.metadata, creationTimestamp: '2030-01-01T00:00:00Z' },
+        });
+      },
+    };
+    const deps = {
+      client,
+      caches: { jobs: new Map([['shop/train', { uid: 'deleted' }]]) },
+    } as unknown as OperationsDeps;
+    const body = JSON.stringify({ jobName: 'train', jobDoneTriggerWebhooks: [] });
+    const headers = { 'content-type': 'application/json', 'content-length': String(body.length) };
+    const request = Object.assign(Readable.from([Buffer.from(body)]), {
+      headers,
+    }) as unknown as IncomingMessage;
+    const url = new URL('http://service/job-done-watchers');
+    await createOperations(deps).createWatcher({ request, url, namespace: 'shop', id: '' });
+    expect(spec?.jobUid).toBe('living');
+  });
+
   it('one that is just being deleted is neither there nor gone', async () => {
     const { stored, create } = start();
     await create(wanted('k'));
@@ -87,7 +117,10 @@ describe('createWatcher', () => {
 
   it('an API server that is away is nobody else’s fault', async () => {
     const away = () => Promise.reject(new KubeUnreachableError('away'));
-    const deps = { client: { create: away, get: away } as unknown as KubeClient, job: () => undefined };
+    const deps = {
+      client: { create: away, get: away } as unknown as KubeClient,
+      job: () => Promise.resolve(undefined),
+    };
     await expect(createWatcher(deps, wanted('k'))).rejects.toThrow(KubeUnreachableError);
   });
 });
