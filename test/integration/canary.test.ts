@@ -5,8 +5,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
 import { eventually } from '../e2e/eventually.ts';
-import { deployment } from '../e2e/workloads.ts';
 import { writeAccountKubeconfig } from './account-kubeconfig.ts';
+import { boundToken, forbidTokenReviews } from './canary-identity.ts';
+import { createEncryptedIntermediate } from './canary-intermediate.ts';
+import { APPLICATIONS_OF_EACH_KIND, LATE, jobWithWebhook } from './canary-objects.ts';
 import { requestsWith } from './canary-requests.ts';
 import { findCanaries, type Canary } from './canary-search.ts';
 import { allObjects, keysOf, readSecret, send, shownBy } from './canary-setting.ts';
@@ -16,7 +18,7 @@ import { applyManifests, pointWebhooksAt, startService, type ServiceProcess } fr
 // Every secret that there is goes through every path of the whole service, each part a process with the rights of its own account, at log level
 // debug. Then everything that anybody may read is searched for it, but for the few places that are meant to hold it.
 
-jest.setTimeout(240_000);
+jest.setTimeout(360_000);
 const NAMESPACE = 'birds';
 const SYSTEM = 'krake-system';
 const PARTS = ['callbacks', 'admission', 'gate', 'controller', 'jobs'] as const;
@@ -63,7 +65,7 @@ describe('the whole service', () => {
     await controlPlane.stop();
   });
 
-  async function start(part: PartName): Promise<ServiceProcess> {
+  async function start(part: PartName, set: Record<string, string> = {}): Promise<ServiceProcess> {
     const kubeconfig = await writeAccountKubeconfig(controlPlane, SYSTEM, `krake-hooks-${part}`);
     const { users } = JSON.parse(await readFile(kubeconfig, 'utf8')) as {
       users: { user: { token: string } }[];
@@ -81,6 +83,8 @@ describe('the whole service', () => {
         'jobs.host': '127.0.0.1',
         'jobs.port': '0',
         'jobs.retryBase': '200ms',
+        'pki.trustDelay': '1s',
+        ...set,
         ...(callbacks !== undefined && {
           'callbacks.externalEndpoint': `https://127.0.0.1:${callbacks.callbacksPort}`,
         }),
@@ -135,48 +139,66 @@ describe('the whole service', () => {
     }
   }
 
+  const identityOf = async (application: string): Promise<string> => {
+    const token = await boundToken(controlPlane, NAMESPACE, application);
+    addText(`identity ${canaries.length} of a pod of ${application}`, token.split('.').at(-1) ?? '');
+    return token;
+  };
+
+  /** A pod's identity: accepted, at another's application, and when the API server does not say whose it is. */
+  async function sendIdentities(port: number, pathOf: (application: string) => string): Promise<void> {
+    const sendAs = async (what: string, application: string, token: string): Promise<string> => {
+      const headers = { Authorization: `Bearer ${token}` };
+      return tell(`identity, ${what}`, send(port, pathOf(application), { headers, body: '{}' }));
+    };
+    const token = await identityOf('deployment-seal');
+    await eventually('the identity to be accepted', async () =>
+      (await sendAs('accepted', 'deployment-seal', token)).startsWith('200') ? true : undefined,
+    );
+    expect(await sendAs('of another', 'deployment-otter', token)).toMatch(/^403/);
+    expect(await sendAs('where a token is wanted', 'deployment-web', token)).toMatch(/^401/);
+    await sendEverywhere('callbacks, identity', port, pathOf('deployment-seal'), token);
+    await forbidTokenReviews(controlPlane);
+    await eventually('a review that fails', async () =>
+      (await sendAs('unreviewed', 'deployment-seal', await identityOf('deployment-seal'))).startsWith('503')
+        ? true
+        : undefined,
+    );
+  }
+
+  /** The controller with an operator's intermediate, whose passphrase is wrong, and then right. */
+  async function replaceController(): Promise<void> {
+    const intermediate = await createEncryptedIntermediate(controlPlane.dir);
+    canaries.push(...intermediate.canaries);
+    const wrong = await start('controller', intermediate.settings('wrong'));
+    await eventually('it to give up', () => Promise.resolve(wrong.process.exitCode ?? undefined));
+    expect(wrong.process.exitCode).not.toBe(0);
+    expect(wrong.output()).toContain('the passphrase is wrong');
+    answers.set('output of a controller with a wrong passphrase', wrong.output());
+
+    const former = service('controller');
+    await former.end('SIGTERM');
+    answers.set('output of the first controller', former.output());
+    services.set('controller', await start('controller', intermediate.settings('right')));
+    await service('controller').untilReady(60_000);
+    await apply(LATE);
+    await eventually('a certificate by the operator’s intermediate', async () =>
+      (await kubectl('get', 'application', 'deployment-late', '--ignore-not-found', '-o', 'yaml')).includes(
+        `issuerSha256: ${intermediate.sha256}`,
+      )
+        ? true
+        : undefined,
+    );
+    await collect(['deployment-late']);
+  }
+
   it('shows none of its secrets', async () => {
-    // 1. Applications of every kind of hook, a webhook that fails, and all that belongs to them.
-    await apply(
-      deployment('web', 'sleep 3600', {
-        annotations: { 'hooks.krake.dev/hooks': 'complete', 'hooks.krake.dev/complete-action': 'none' },
-      }),
-    );
-    await apply(
-      deployment('db', 'sleep 3600', {
-        annotations: {
-          'hooks.krake.dev/hooks': 'shutdown',
-          'hooks.krake.dev/shutdown-service': 'bye:8080/stop',
-          'hooks.krake.dev/shutdown-timeout': '10s',
-        },
-      }),
-    );
-    const secrets = { kind: 'Secret', apiVersion: 'v1', metadata: { name: 'krake-hooks-webhooks' } };
-    await apply({ ...secrets, stringData: { hook: `whsec_${signingKey.toString('base64')}` } });
-    canaries.push({
-      name: 'signing key',
-      bytes: signingKey,
-      holders: [`Secret ${NAMESPACE}/krake-hooks-webhooks`],
-    });
-    const url = `${receiver.url}/hook?key=${urlKey}`;
-    await apply({
-      ...{ apiVersion: 'hooks.krake.dev/v1alpha1', kind: 'Webhook', metadata: { name: 'hook' } },
-      spec: { url, secretRefs: [{ key: 'hook' }] },
-    });
+    // 1. Applications of every kind of hook and proof, a webhook that fails, and all that belongs to them.
+    for (const each of APPLICATIONS_OF_EACH_KIND) await apply(each);
+    for (const each of jobWithWebhook(`${receiver.url}/hook?key=${urlKey}`, signingKey)) await apply(each);
+    const holder = `Secret ${NAMESPACE}/krake-hooks-webhooks`;
+    canaries.push({ name: 'signing key', bytes: signingKey, holders: [holder] });
     addText('key in the URL of the Webhook', urlKey, `Webhook ${NAMESPACE}/hook`);
-    await apply({
-      ...{
-        apiVersion: 'batch/v1',
-        kind: 'Job',
-        metadata: { name: 'train', annotations: { 'hooks.krake.dev/on-job-done': 'hook' } },
-      },
-      spec: {
-        activeDeadlineSeconds: 2,
-        template: {
-          spec: { restartPolicy: 'Never', containers: [{ name: 'a', image: 'example.invalid/a' }] },
-        },
-      },
-    });
     await collect(['deployment-web', 'deployment-db']);
 
     // 2. Accepted, refused, malformed, everywhere.
@@ -216,6 +238,9 @@ describe('the whole service', () => {
     const account = canaries.find(({ name }) => name.includes('callbacks'))?.bytes.toString() ?? '';
     await sendEverywhere('callbacks, service account', callbacksPort, put, account);
 
+    await replaceController();
+    await sendIdentities(callbacksPort, (application) => put.replace('deployment-web', application));
+
     // 3. Deliveries that fail, a shutdown that is asked for, the API server away.
     await eventually('attempts at the receiver', () =>
       Promise.resolve(receiver.received.length > 1 || undefined),
@@ -226,7 +251,15 @@ describe('the whole service', () => {
         ? undefined
         : true,
     );
+    const identity = await identityOf('deployment-otter');
     await controlPlane.killApiserver();
+    await tell(
+      'API server away, identity',
+      send(callbacksPort, put.replace('web', 'otter'), {
+        headers: { Authorization: `Bearer ${identity}` },
+        body: '{}',
+      }),
+    );
     await tell(
       'API server away',
       send(callbacksPort, put, { ...proof, body: JSON.stringify({ token: `${token.slice(0, -1)}A` }) }),
