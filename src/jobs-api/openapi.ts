@@ -13,9 +13,10 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   '400': 'The request is malformed.',
   '401': 'The token is missing or not valid.',
   '403': 'The caller may not do this in the namespace, or it is not opted in.',
-  '404': 'There is none with this id.',
+  '404': 'There is none with this id, or the namespace has just been deleted.',
   '408': 'The body did not come in time.',
-  '409': 'The first request with this Idempotency-Key is not finished: send it again.',
+  '409':
+    'The first request with this Idempotency-Key is not finished, or something else has changed the same: send it again.',
   '413': 'The body is too large.',
   '415': 'The body is no JSON.',
   '422':
@@ -102,7 +103,7 @@ export function buildOpenApi(): Json {
           requestBody: body('WebhookRequest'),
           responses: {
             '201': { description: 'It is stored.', headers: LOCATION, content: json(ref('Webhook')) },
-            ...problems('400', '408', '413', '415', '422'),
+            ...problems('400', '404', '408', '409', '413', '415', '422'),
           },
         },
         get: {
@@ -110,7 +111,7 @@ export function buildOpenApi(): Json {
           operationId: 'listWebhooks',
           summary: 'List webhooks',
           parameters: [NAMESPACE, ...PAGE],
-          responses: { '200': list('Webhook'), ...problems('400') },
+          responses: { '200': list('Webhook'), ...problems('400', '404') },
         },
       },
       '/webhooks/{id}': {
@@ -148,7 +149,7 @@ export function buildOpenApi(): Json {
               content: json(ref('JobDoneWatcher')),
             },
             '201': { description: 'It is stored.', headers: LOCATION, content: json(ref('JobDoneWatcher')) },
-            ...problems('400', '408', '409', '413', '415', '422'),
+            ...problems('400', '404', '408', '409', '413', '415', '422'),
           },
         },
         get: {
@@ -161,7 +162,7 @@ export function buildOpenApi(): Json {
             NAMESPACE,
             ...PAGE,
           ],
-          responses: { '200': list('JobDoneWatcher'), ...problems('400') },
+          responses: { '200': list('JobDoneWatcher'), ...problems('400', '404') },
         },
       },
       '/job-done-watchers/{id}': {

@@ -49,6 +49,24 @@ export function outcomeOfError(error: unknown): Outcome | undefined {
       'Kubernetes does not let this be stored in the namespace: it is being deleted, or a quota or policy forbids it.',
     );
   }
+  // Between the look into the cache and the request it has gone.
+  if (error.status === 404) {
+    return problem(
+      404,
+      'namespace-gone',
+      'The namespace has just been deleted, or its custom resources are not installed.',
+    );
+  }
+  if (error.status === 409) {
+    return problem(409, 'conflict', 'Something else has just changed the same. Send it again.', {
+      'Retry-After': '1',
+    });
+  }
+  if (error.status === 400) {
+    return problem(400, 'refused-by-kubernetes', 'Kubernetes does not understand these values.');
+  }
+  // Our own credentials are being changed; the caller's are checked elsewhere.
+  if (error.status === 401) return unavailable();
   if (error.status === 422) return problem(422, 'invalid', 'Kubernetes does not accept these values.');
   return undefined;
 }

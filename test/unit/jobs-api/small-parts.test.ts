@@ -96,6 +96,10 @@ describe('outcomeOfError', () => {
     [new KubeApiError('its-text', 500, 'InternalError'), 503],
     [new KubeApiError('its-text', 403, 'Forbidden'), 403],
     [new KubeApiError('its-text', 422, 'Invalid'), 422],
+    [new KubeApiError('its-text', 404, 'NotFound'), 404],
+    [new KubeApiError('its-text', 400, 'BadRequest'), 400],
+    [new KubeApiError('its-text', 401, 'Unauthorized'), 503],
+    [new KubeApiError('its-text', 409, 'Conflict'), 409],
     [new KubeApiError('its-text', 418, 'Teapot'), undefined],
     [new TypeError('its-text'), undefined],
   ])('%p', (error, status) => {
