@@ -45,7 +45,7 @@ const listener = createHttpsListener({
       forwardedCertificateHeader: 'ssl-client-cert',
       podIdentity: { audience: 'hooks.krake.dev', cacheTtlMs: 10_000, reviewsPerSecond: 50 },
     },
-  ),
+  ).router,
   logger,
   metrics: listenerMetrics(metrics),
 });

@@ -89,7 +89,7 @@ async function serveOurs(): Promise<void> {
         forwardedCertificateHeader: 'ssl-client-cert',
         podIdentity: { audience: 'hooks.krake.dev', cacheTtlMs: 10_000, reviewsPerSecond: 50 },
       },
-    ),
+    ).router,
     logger,
     metrics: listenerMetrics(metrics),
   });

@@ -1,24 +1,17 @@
 import { APPLICATIONS } from '../applications/index.ts';
-import type { Hook } from '../contract/index.ts';
 import type { Clock, RecordedEvent } from '../kube/index.ts';
-import type { AnswerReason } from './answers.ts';
+import type { AuditedAnswer } from './audited-answer.ts';
 import type { Evidence } from './prove-sender.ts';
+import { createRefusalGathering, GATHER_MS } from './gather-refusals.ts';
 import { createTokenBuckets } from './token-buckets.ts';
 
-/** One answer, as it is told of. */
-export interface AuditedAnswer {
-  readonly status: number;
-  readonly reason: AnswerReason;
-  readonly hook: Hook;
-  readonly namespace: string;
-  readonly name: string;
-  /** Of the Application. */
-  readonly uid: string;
-  readonly evidence: Evidence;
-}
-
-/** Tells of accepted and refused signals by Events on the Application. */
+/** Tells of accepted and refused signals by Events on the Application. A component: to be stopped after the listener, before the Events are flushed. */
 export interface Audit {
+  readonly name: string;
+  start(signal: AbortSignal): Promise<void>;
+  /** Tells of what is left. */
+  stop(): Promise<void>;
+  ready(): boolean;
   answered(answer: AuditedAnswer): void;
 }
 
@@ -27,66 +20,54 @@ export interface AuditDeps {
   readonly clock: Pick<Clock, 'monotonic' | 'after'>;
 }
 
-/** What comes in this time is one Event. It also parts the Event from the request, whose time must not tell anything. */
-const GATHER_MS = 2_000;
-/** The same refusal of the same application is told again after this at the earliest, with how often it came. */
-const QUIET_MS = 300_000;
-const MAX_GATHERED = 2_000;
-/** Of one application in a while: the recorder allows 25 Events an object, and the controller's are among them. */
-const ACCEPTED_BURST = 10;
-const REFUSALS_BURST = 5;
-/** Of all applications: somebody who guesses names and tokens makes few. */
-const ALL_REFUSALS = { ratePerSecond: 1, burst: 50 };
-
-interface Gathered {
-  last: AuditedAnswer;
-  count: number;
-  scheduled: boolean;
-  toldAtMs: number | undefined;
-}
+/** Accepted ones of one application in a while: the recorder allows 25 Events an object, and others are among them. */
+const ACCEPTED = { ratePerSecond: 10 / 300, burst: 10 };
 
 /**
  * An accepted signal is one Event, a repeat of it none. Refusals of one application for one reason are gathered: a flood is one Event in five
- * minutes, which says how many there were. 429 and 503 are none: they say nothing of who sent.
+ * minutes, and what it went on with is told at their end. 403 has budgets of its own: it takes a credential, and nobody without one can keep it back. 429
+ * and 503 are none: they say nothing of who sent.
+ *
+ * The Events of refusals are made by a timer, apart from the request, whose time must not tell anything.
  */
 export function createAudit({ events, clock }: AuditDeps): Audit {
   const monotonic = () => clock.monotonic();
-  const slow = (burst: number) => createTokenBuckets({ ratePerSecond: burst / 300, burst }, monotonic);
-  const accepted = slow(ACCEPTED_BURST);
-  const refusedOfOne = slow(REFUSALS_BURST);
-  const refusedOfAll = createTokenBuckets(ALL_REFUSALS, monotonic);
-  const gathered = new Map<string, Gathered>();
+  const accepted = createTokenBuckets(ACCEPTED, monotonic);
+  const record = (last: AuditedAnswer, count: number) => events.record(refusedEvent(last, count));
+  const forbidden = createRefusalGathering(record, monotonic);
+  const others = createRefusalGathering(record, monotonic);
+  let cancel: (() => void) | undefined;
+  let isStopped = false;
 
-  function tell(key: string, entry: Gathered): void {
-    const { last, count } = entry;
-    entry.scheduled = false;
-    entry.count = 0;
-    entry.toldAtMs = clock.monotonic();
-    if (refusedOfOne.take(last.uid) > 0 || refusedOfAll.take('') > 0) return;
-    events.record(refusedEvent(last, count));
-    gathered.set(key, entry);
-  }
-
-  function refused(answer: AuditedAnswer): void {
-    const key = `${answer.uid}/${answer.reason}`;
-    const entry = gathered.get(key) ?? { last: answer, count: 0, scheduled: false, toldAtMs: undefined };
-    entry.last = answer;
-    entry.count += 1;
-    gathered.delete(key);
-    gathered.set(key, entry);
-    if (gathered.size > MAX_GATHERED)
-      for (const oldest of gathered.keys()) if (gathered.delete(oldest)) break;
-    const isQuiet = entry.toldAtMs !== undefined && clock.monotonic() - entry.toldAtMs < QUIET_MS;
-    if (entry.scheduled || isQuiet) return;
-    entry.scheduled = true;
-    clock.after(GATHER_MS, () => tell(key, entry));
+  /** One timer for all, as long as there is something to tell. */
+  function schedule(): void {
+    if (isStopped) return;
+    cancel ??= clock.after(GATHER_MS, () => {
+      cancel = undefined;
+      const left = [forbidden.tell(), others.tell()];
+      if (left.includes(true)) schedule();
+    });
   }
 
   return {
+    name: 'callbacks audit',
+    start: () => Promise.resolve(),
+    stop() {
+      isStopped = true;
+      cancel?.();
+      forbidden.tell(true);
+      others.tell(true);
+      return Promise.resolve();
+    },
+    ready: () => true,
     answered(answer) {
       if (answer.reason === 'stored') {
         if (accepted.take(answer.uid) === 0) events.record(acceptedEvent(answer));
-      } else if ([401, 403, 409].includes(answer.status)) refused(answer);
+        return;
+      }
+      if (![401, 403, 409].includes(answer.status)) return;
+      (answer.status === 403 ? forbidden : others).add(answer);
+      schedule();
     },
   };
 }

@@ -13,6 +13,7 @@ import {
 } from './answers.ts';
 import { shortHash, type Audit } from './audit.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
+import { createFloodLog } from './flood-log.ts';
 import type { Evidence } from './prove-sender.ts';
 import { bearerOf } from './read-bearer.ts';
 import { readSignalBody } from './read-signal-body.ts';
@@ -27,7 +28,7 @@ import { createTokenBuckets } from './token-buckets.ts';
 
 export interface CallbackRouterDeps extends Omit<SignalReceiverDeps, 'metrics'> {
   readonly shownCertificate: ReadShownCertificate;
-  readonly audit: Audit;
+  readonly audit: Pick<Audit, 'answered'>;
   readonly logger: Logger;
   readonly metrics: CallbackMetrics;
 }
@@ -54,7 +55,8 @@ const FAILURE_BURST = 100;
  *
  * 200: the API server has the signal; the same body on each repeat. 401 for everything unproven, in the same time and words. 403: proven to be somebody
  * else. 409: the hook is not enabled, or the signal makes no sense now. 429, 503 with Retry-After: nothing stored, or not known; a repeat is safe. 400, 404, 405, 408, 413, 415: the request is wrong.
- * Errors are problem+json. One log line and one count for each answer; the lines of a flood of failures go to debug.
+ * Errors are problem+json. One log line and one count for each answer; of a flood of failures each reason is one line in ten seconds, with how many
+ * there were (`times`), and the others go to debug.
  */
 export function createCallbackRouter(
   deps: CallbackRouterDeps,
@@ -70,6 +72,7 @@ export function createCallbackRouter(
     },
     () => clock.monotonic(),
   );
+  const floods = createFloodLog(() => clock.monotonic());
 
   async function handleSignal(request: Request, response: Response): Promise<void> {
     const startedAt = clock.monotonic();
@@ -121,29 +124,31 @@ export function createCallbackRouter(
 
     // After the answer: what is logged must not be told from how long it takes.
     const { namespace, name, hook, evidence = {}, startedAt } = context;
-    const { reason, uid, error } = answer;
+    // The reason also of what is answered with a 429 for the flood around it.
+    const { reason, uid, error } = decided;
     metrics.answered(hook ?? 'none', status, reason, (clock.monotonic() - startedAt) / 1000);
-    const level = flooding ? 'debug' : status >= 500 ? 'warn' : 'info';
+    const times = flooding ? floods.told(source, reason) : undefined;
+    const level = times === 0 ? 'debug' : status >= 500 ? 'warn' : 'info';
     const fields = { reason, status, namespace: cut(namespace), application: cut(name), uid, hook, source };
     logger[level]('callback answered', {
       ...fields,
       ...told(evidence),
+      ...(times === undefined ? {} : { times }),
       ...(error === undefined ? {} : { error }),
     });
-    if (namespace === undefined || name === undefined || hook === undefined || decided.uid === undefined)
-      return;
+    if (namespace === undefined || name === undefined || hook === undefined || uid === undefined) return;
     deps.audit.answered({
       status: statusOf(decided),
-      reason: decided.reason,
+      reason,
       hook,
       namespace,
       name,
-      uid: decided.uid,
+      uid,
       evidence,
     });
   }
 
-  /** Charges failures to the address that they come from. Beyond its budget a 401 or 403 becomes a 429, and nothing of it is logged. */
+  /** Charges failures to the address that they come from. Beyond its budget a 401 or 403 becomes a 429, and few of them are told in the log. */
   function budgeted(answer: Answer, source: string): { answer: Answer; flooding: boolean } {
     if (answer.kind === 'success') return { answer, flooding: false };
     const wait = failures.take(source);

@@ -2,7 +2,7 @@ import type { Express } from 'express';
 import type { Clock, KubeClient, RecordedEvent } from '../kube/index.ts';
 import type { Logger } from '../observability/index.ts';
 import type { ApplicationLookup } from './application-lookup.ts';
-import { createAudit } from './audit.ts';
+import { createAudit, type Audit } from './audit.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
 import { createCallbackRouter, type CallbackRouterOptions } from './callback-router.ts';
 import type { ClientCertificates } from './client-certificates.ts';
@@ -36,15 +36,23 @@ export interface CallbacksOptions extends CallbackRouterOptions {
   readonly forwardedCertificateHeader: string;
 }
 
+export interface Callbacks {
+  /** The handler of the listener. */
+  readonly router: Express;
+  /** To be started before the listener, so that it is stopped after it. */
+  readonly audit: Audit;
+}
+
 /** The router with all that it needs. @throws Error when `trustedProxies` has something that is no network */
-export function createCallbacks(deps: CallbacksDeps, options: CallbacksOptions): Express {
+export function createCallbacks(deps: CallbacksDeps, options: CallbacksOptions): Callbacks {
   const { client, certificates, metrics, clock } = deps;
   const shownCertificate = createShownCertificate(certificates, {
     isTrustedProxy: createTrustedProxies(options.trustedProxies),
     forwardedHeader: options.forwardedCertificateHeader.toLowerCase(),
   });
   const keys = createIssuerKeys(client, clock);
-  return createCallbackRouter(
+  const audit = createAudit(deps);
+  const router = createCallbackRouter(
     {
       ...deps,
       store: createSignalStore(client, { now: () => clock.now() }),
@@ -52,8 +60,9 @@ export function createCallbacks(deps: CallbacksDeps, options: CallbacksOptions):
       identity: createPodIdentity({ client, keys, metrics, clock }, options.podIdentity),
       pods: createPodMembership(client, clock, { ttlMs: options.podIdentity.cacheTtlMs }),
       shownCertificate,
-      audit: createAudit(deps),
+      audit,
     },
     options,
   );
+  return { router, audit };
 }

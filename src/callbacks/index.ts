@@ -10,7 +10,8 @@ export type {
   StoredSignal,
   StoredSignals,
 } from './application-lookup.ts';
-export { createAudit, type Audit, type AuditDeps, type AuditedAnswer } from './audit.ts';
+export { createAudit, type Audit, type AuditDeps } from './audit.ts';
+export type { AuditedAnswer } from './audited-answer.ts';
 export type { CallbackMetrics } from './callback-metrics.ts';
 export {
   createCallbackRouter,
@@ -18,7 +19,12 @@ export {
   type CallbackRouterOptions,
 } from './callback-router.ts';
 export type { CertificateIdentity, CertificateVerdict, ClientCertificates } from './client-certificates.ts';
-export { createCallbacks, type CallbacksDeps, type CallbacksOptions } from './create-callbacks.ts';
+export {
+  createCallbacks,
+  type Callbacks,
+  type CallbacksDeps,
+  type CallbacksOptions,
+} from './create-callbacks.ts';
 export {
   createGoodbyeStore,
   type GoodbyeResult,

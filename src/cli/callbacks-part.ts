@@ -19,7 +19,7 @@ export function callbacksPart({ config, client, logger, metrics, pki, events }: 
     { namespace, trustConfigMapName: config.pki.clientCertificates.trustConfigMapName },
   );
   const asksForCertificates = callbacks.clientCertificate !== 'off';
-  const router = createCallbacks(
+  const { router, audit } = createCallbacks(
     {
       client,
       applications,
@@ -66,7 +66,7 @@ export function callbacksPart({ config, client, logger, metrics, pki, events }: 
     },
   );
   return {
-    components: [applications, ...(asksForCertificates ? [trust] : []), listener, serving],
+    components: [applications, ...(asksForCertificates ? [trust] : []), audit, listener, serving],
     checks: [
       { name: 'callbacks: listener', ready: () => listener.ready() },
       { name: 'callbacks: Applications synced', ready: () => applications.ready() },

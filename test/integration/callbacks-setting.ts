@@ -174,7 +174,7 @@ async function startReplica(
   const metrics = createRecordingMetrics();
   const cache = createApplicationCache({ client, logger });
   const events = createEventRecorder({ client, component: ACCOUNT, instance: 'test', logger });
-  const router = createCallbacks(
+  const { router, audit } = createCallbacks(
     { client, applications: cache, certificates, events, logger, metrics, clock: systemClock },
     {
       bodyLimitBytes: 65_536,
@@ -222,6 +222,7 @@ async function startReplica(
     sayGoodbye: (name, body, from = '127.0.0.1') => putFrom(from, urlOf(name, 'shutdown'), body),
     async stop() {
       await listener.stop();
+      await audit.stop();
       await cache.stop();
       await events.flush();
       ended.abort();

@@ -253,40 +253,6 @@ describe('what cannot be', () => {
   });
 });
 
-describe('limits', () => {
-  it('429 for one application that writes too often, others unaffected, good again later', async () => {
-    const limited = await startRouter(listeners, { ratePerApplicationPerSecond: 1, rateBurst: 2 });
-    limited.answerStore = () =>
-      Promise.resolve({ kind: 'unavailable', error: 'away', retryAfterSeconds: undefined });
-    const statuses = [];
-    for (let i = 0; i < 3; i++) statuses.push((await limited.put(complete, { token: TOKEN })).status);
-    expect(statuses).toEqual([503, 503, 429]);
-    const refusal = await limited.put(complete, { token: TOKEN });
-    expect([refusal.status, refusal.headers.get('retry-after')]).toEqual([429, '1']);
-    const other = await limited.put('/kubernetes/namespaces/shop/applications/other/complete', {
-      token: 'of other',
-    });
-    expect(other.status).toBe(503);
-    limited.clock.nowMs += 1_000;
-    expect((await limited.put(complete, { token: TOKEN })).status).toBe(503);
-    expect(limited.stored).toHaveLength(4);
-  });
-
-  it('a flood of wrong tokens is 429 and leaves the log, the right token from the same address is 200', async () => {
-    const flooded = await startRouter(listeners, { failuresPerSourcePerSecond: 1, failureBurst: 5 });
-    const statuses = [];
-    for (let i = 0; i < 20; i++) statuses.push((await flooded.put(complete, { token: 'wrong' })).status);
-    expect(statuses).toEqual([...Array<number>(5).fill(401), ...Array<number>(15).fill(429)]);
-    expect(flooded.logger.lines.filter(({ level }) => level === 'info')).toHaveLength(5);
-    expect((await flooded.put(complete, { token: TOKEN })).status).toBe(200);
-    expect(
-      (await flooded.put('/kubernetes/namespaces/no/applications/no/complete', { token: 'x' })).status,
-    ).toBe(429);
-    flooded.clock.nowMs += 1_000;
-    expect((await flooded.put(complete, { token: 'wrong' })).status).toBe(401);
-  });
-});
-
 describe('the log', () => {
   it('has one line for each decision, with its reason, and never a token', async () => {
     await setting.put(complete, { token: TOKEN });

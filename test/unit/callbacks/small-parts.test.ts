@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { projectApplication } from '../../../src/callbacks/project-application.ts';
 import { createSingleFlight } from '../../../src/callbacks/single-flight.ts';
 import { addressOf, sourceOf } from '../../../src/callbacks/source-of.ts';
-import { createTokenBuckets } from '../../../src/callbacks/token-buckets.ts';
+import { createTokenBuckets, takeOfEach } from '../../../src/callbacks/token-buckets.ts';
 import { createTokenProof } from '../../../src/callbacks/token-proof.ts';
 
 describe('token buckets', () => {
@@ -25,6 +25,18 @@ describe('token buckets', () => {
     const cheap = Array.from({ length: 11 }, () => buckets.take('c', 0.1));
     expect(cheap.filter((wait) => wait === 0).length).toBeGreaterThanOrEqual(9);
     expect(cheap.at(-1)).toBeGreaterThan(0);
+  });
+
+  it('takes of each or of none', () => {
+    const [few, many] = [1, 5].map((burst) => createTokenBuckets({ ratePerSecond: 0.5, burst }, () => 0));
+    if (few === undefined || many === undefined) throw new Error('no buckets');
+    const take = () =>
+      takeOfEach([
+        [few, ''],
+        [many, 'a'],
+      ]);
+    expect([take(), take(), take()]).toEqual([0, 2, 2]);
+    expect([1, 2, 3, 4, 5].map(() => many.take('a'))).toEqual([0, 0, 0, 0, 2]);
   });
 
   it('forgets the key used longest ago, not the busy one', () => {
