@@ -66,6 +66,18 @@ export function afterAttempt(
   return { ...status, phase: 'Pending', nextAttemptAt: new Date(nextAt).toISOString() };
 }
 
+/** For how long the endpoint as a whole asks to be left alone, up to the ceiling: by 429 or 503 with Retry-After, which speak of all requests. Pure. */
+export function pauseAsked(
+  outcome: AttemptResult,
+  now: number,
+  { retryAfterCeilingMs }: Pick<RetryOptions, 'retryAfterCeilingMs'>,
+): number | undefined {
+  if (outcome.kind !== 'called' || outcome.result.kind !== 'answered') return undefined;
+  if (outcome.result.status !== 429 && outcome.result.status !== 503) return undefined;
+  const askedMs = retryAfterMs(outcome, now);
+  return askedMs === undefined || askedMs === 0 ? undefined : Math.min(askedMs, retryAfterCeilingMs);
+}
+
 /** The status of a delivery that no attempt is made of any more. */
 export function withoutAttempt(
   before: DeliveryStatus,
@@ -130,13 +142,9 @@ function delayMs(
   { now, random }: AttemptFacts,
   options: RetryOptions,
 ): number {
-  const retryAfter =
-    outcome.kind === 'called' && outcome.result.kind === 'answered'
-      ? outcome.result.headers['retry-after']
-      : undefined;
   return retryDelayMs(
     attempt,
-    retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, now),
+    retryAfterMs(outcome, now),
     {
       baseMs: options.retryBaseMs,
       capMs: options.retryCapMs,
@@ -144,6 +152,12 @@ function delayMs(
     },
     random,
   );
+}
+
+function retryAfterMs(outcome: AttemptResult, now: number): number | undefined {
+  if (outcome.kind !== 'called' || outcome.result.kind !== 'answered') return undefined;
+  const header = outcome.result.headers['retry-after'];
+  return header === undefined ? undefined : parseRetryAfter(header, now);
 }
 
 function logged(

@@ -13,6 +13,7 @@ import {
 import {
   afterAttempt,
   newRound,
+  pauseAsked,
   withoutAttempt,
   type AttemptResult,
   type RetryOptions,
@@ -76,6 +77,8 @@ const DONE: Processed = { health: 'neutral' };
 export function createDeliverer(deps: DelivererDeps, options: DelivererOptions): Deliverer {
   const { logger, now, outcomes } = deps;
   const records = new Map<string, DeliveryRecord>();
+  /** Endpoints that have asked for a pause, over or not. */
+  const paused = new Set<string>();
   let queues: EndpointQueues | undefined;
   const attemptDeps: AttemptDeps = { caller: deps.caller, keys: deps.keys, now };
   const report = createReporter(deps);
@@ -123,8 +126,13 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     record.status = afterAttempt(known, webhook.spec, outcome, facts, options);
     report.attempted(record, webhook, outcome, facts.now - startedAt);
     outcomes.changed(record);
-    const health = healthOf(outcome);
-    return isPending(record) ? { health, againInMs: Math.max(1, dueInMs(record)) } : { health };
+    const pauseMs = pauseAsked(outcome, facts.now, options);
+    if (pauseMs !== undefined) paused.add(endpointOf(record.delivery));
+    return {
+      health: healthOf(outcome),
+      ...(isPending(record) && { againInMs: Math.max(1, dueInMs(record)) }),
+      ...(pauseMs !== undefined && { pauseMs }),
+    };
   }
 
   /** The API server could not be asked for the key. */
@@ -156,9 +164,19 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     return status.nextAttemptAt === undefined ? 0 : Date.parse(status.nextAttemptAt) - now();
   }
 
+  function askedOf({ delivery, status }: DeliveryRecord): string | undefined {
+    const asked = delivery.metadata.annotations?.[ANNOTATION_REDELIVER]?.slice(0, 64);
+    return asked === status.redelivered ? undefined : asked;
+  }
+
+  /** Somebody asks for a try now, whatever the endpoint has asked for. */
+  function resume(endpoint: string): void {
+    if (paused.delete(endpoint)) queues?.reset(endpoint);
+  }
+
   function beginRoundIfAsked(record: DeliveryRecord): void {
-    const asked = record.delivery.metadata.annotations?.[ANNOTATION_REDELIVER]?.slice(0, 64);
-    if (asked === undefined || asked === record.status.redelivered) return;
+    const asked = askedOf(record);
+    if (asked === undefined) return;
     record.status = newRound(record.status, asked, now());
     outcomes.changed(record);
   }
@@ -205,11 +223,13 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
         if (asked === known.delivery.metadata.annotations?.[ANNOTATION_REDELIVER]) return;
         // Our own status is never older than the watch's; what a person asks for is new.
         known.delivery = delivery;
+        resume(endpointOf(delivery));
       } else {
         // Led before, this process may know what the API server does not have yet.
         const record = outcomes.unwritten(delivery) ?? recordOf(delivery);
         record.delivery = delivery;
         records.set(key, record);
+        if (askedOf(record) !== undefined) resume(endpointOf(delivery));
       }
       queues?.add(endpointOf(delivery), key);
     },

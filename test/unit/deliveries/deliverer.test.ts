@@ -99,7 +99,10 @@ async function start(): Promise<World> {
   return world;
 }
 
-const fresh = () => deliveryOf(undefined, { creationTimestamp: new Date().toISOString() });
+const fresh = (more: object = {}) =>
+  deliveryOf(undefined, { creationTimestamp: new Date().toISOString(), ...more });
+const tooMany = (status: number, retryAfter = '1') =>
+  answered(status, { headers: { 'retry-after': retryAfter } });
 const until = (what: string, check: () => boolean) =>
   waitFor(what, () => (check() ? true : undefined), { intervalMs: 5, timeoutMs: 5_000 });
 
@@ -174,6 +177,26 @@ describe('createDeliverer', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     // Eight at once until it opens; then one in 50 and then 100 ms.
     expect(world.calls.length).toBeLessThan(25);
+  });
+
+  it.each([429, 503])('%i with Retry-After: the endpoint’s other deliveries wait as well', async (status) => {
+    const world = await start();
+    world.webhook = webhookOf({ concurrency: 1 });
+    world.answer = () => (world.calls.length === 1 ? tooMany(status) : answered(200));
+    for (const name of ['jd-1', 'jd-2', 'jd-3']) world.deliverer.offer(fresh({ name }));
+    await until('the first call', () => world.calls.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(world.calls).toHaveLength(1);
+    await until('all of them', () => world.calls.length === 4);
+  });
+
+  it('who asks for a redelivery does not wait for the end of a pause', async () => {
+    const world = await start();
+    world.answer = () => (world.calls.length === 1 ? tooMany(429, '3600') : answered(200));
+    world.deliverer.offer(fresh());
+    await until('the first call', () => world.calls.length === 1);
+    world.deliverer.offer(fresh({ annotations: { [ANNOTATION_REDELIVER]: 'now' } }));
+    await until('the second', () => world.calls.length === 2);
   });
 
   it('a person’s request for a redelivery is a new round under the same id', async () => {
