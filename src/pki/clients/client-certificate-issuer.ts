@@ -65,6 +65,8 @@ export function createClientCertificateIssuer(
     { ...options, holdMs: options.lifetime + retirementMarginMs(timing) },
   );
   let seen = '';
+  // Also while it starts, as when a namespace that is being deleted takes no Secret any more: that is no failure.
+  let isStopped = false;
   const shared = { trustKeeper, logger, clock, onLook: notifyOfChange };
   const source: SignerSource =
     intermediateCert === undefined
@@ -97,8 +99,15 @@ export function createClientCertificateIssuer(
 
   return {
     name: 'client-certificates',
-    start: (signal) => source.start(signal),
-    stop: () => source.stop(),
+    async start(signal) {
+      await source.start(signal).catch((error: unknown) => {
+        if (!isStopped) throw error;
+      });
+    },
+    async stop() {
+      isStopped = true;
+      await source.stop();
+    },
     ready: () => (source.current()?.notAfter ?? 0) > clock.now(),
     async issue(identity) {
       return await signer().sign(identity, { now: clock.now(), lifetimeMs: options.lifetime });
