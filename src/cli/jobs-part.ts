@@ -147,7 +147,8 @@ async function readFamilies({ config, client, logger }: Shared): Promise<void> {
   const namespace = familiesNamespace ?? anonymousNamespaces[0];
   if (familiesFile === undefined || namespace === undefined) return;
   try {
-    await syncFamilies(client, namespace, parseFamilies(readFileSync(familiesFile, 'utf8')));
+    const problems = await syncFamilies(client, namespace, parseFamilies(readFileSync(familiesFile, 'utf8')));
+    if (problems.length > 0) logger.error('some job families are not as their file says', { problems });
   } catch (error) {
     logger.error('the job families are not as their file says', { error: String(error) });
   }
