@@ -3,6 +3,9 @@ import { answer, problem, type Outcome } from './outcome.ts';
 
 /** Without a limit of the caller's own. */
 export const MAX_PAGE = 1_000;
+/** So many are read at once, and an answer of about so many bytes is the last of its page: a Webhook's body alone may have 64 KiB. */
+export const CHUNK = 100;
+const MAX_PAGE_BYTES = 8_388_608;
 const MAX_CONTINUE = 2_048;
 
 export interface PageQuery {
@@ -32,10 +35,24 @@ export async function listPage(
   const token = query.continue;
   if (token !== undefined && (token === '' || token.length > MAX_CONTINUE)) return badToken();
   const selector = fieldSelector === undefined || fieldSelector === '' ? {} : { fieldSelector };
-  const after = token === undefined ? {} : { continue: token };
+  const items: unknown[] = [];
+  let bytes = 0;
+  let next = token;
   try {
-    const list = await client.list(resource, namespace, { limit, ...after, ...selector });
-    return answer(200, list.items.map(toAnswer), nextHeaders(path, list.continue));
+    do {
+      const chunk = await client.list(resource, namespace, {
+        limit: Math.min(CHUNK, limit - items.length),
+        ...(next !== undefined && { continue: next }),
+        ...selector,
+      });
+      for (const object of chunk.items) {
+        const item = toAnswer(object);
+        bytes += JSON.stringify(item).length;
+        items.push(item);
+      }
+      next = chunk.continue;
+    } while (next !== undefined && items.length < limit && bytes < MAX_PAGE_BYTES);
+    return answer(200, items, nextHeaders(path, next));
   } catch (error) {
     if (isStale(error, token !== undefined)) return badToken();
     throw error;

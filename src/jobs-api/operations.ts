@@ -18,6 +18,7 @@ import { answer, problem, type Outcome } from './outcome.ts';
 import { readRequest } from './read-request.ts';
 import {
   idOf,
+  readId,
   toWatcherAnswer,
   toWebhookAnswer,
   watcherRequest,
@@ -125,11 +126,12 @@ export function createOperations(deps: OperationsDeps): Readonly<Record<Operatio
           'jobName is no DNS-1123 name: lower-case letters, digits, "-" and ".".',
         );
       }
-      const webhooks = await findWebhooks(namespace, read.value);
+      const wanted = withReadIds(read.value);
+      const webhooks = await findWebhooks(namespace, wanted);
       if ('kind' in webhooks) return webhooks;
       const creation = await createWatcher(
         { client, job: (ns, name) => readJob(client, ns, name) },
-        { namespace, request: read.value, webhooks, idempotencyKey },
+        { namespace, request: wanted, webhooks, idempotencyKey },
       );
       switch (creation.kind) {
         case 'other-request':
@@ -183,6 +185,17 @@ export function createOperations(deps: OperationsDeps): Readonly<Record<Operatio
         ? notFound('watcher')
         : answer(200, toWatcherAnswer(watcher, webhookIdIn(namespace)));
     },
+  };
+}
+
+function withReadIds(request: WatcherRequest): WatcherRequest {
+  const { jobDoneTriggerWebhooks } = request;
+  return {
+    ...request,
+    jobDoneTriggerWebhooks: jobDoneTriggerWebhooks.map((trigger) => ({
+      ...trigger,
+      webhookId: readId(trigger.webhookId),
+    })),
   };
 }
 

@@ -100,6 +100,12 @@ export function idOf({ name, uid }: { readonly name: string; readonly uid: strin
   return isUuid(name) ? name : uid;
 }
 
+/** An id as a caller writes it, in the way that we know it by: UUIDs in lower case. Names stay as they are. */
+export function readId(given: string): string {
+  const lower = given.toLowerCase();
+  return isUuid(lower) ? lower : given;
+}
+
 export function toWebhookAnswer({ metadata, spec }: Webhook): WebhookAnswer {
   const { url, requestBody, description } = spec;
   return { id: idOf(metadata), url, requestBody, description, createdAt: metadata.creationTimestamp ?? '' };

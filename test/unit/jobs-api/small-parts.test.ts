@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { whyRefused } from '../../../src/jobs-api/check-url.ts';
-import { listPage, MAX_PAGE } from '../../../src/jobs-api/list-page.ts';
+import { CHUNK, listPage, MAX_PAGE } from '../../../src/jobs-api/list-page.ts';
 import { buildOpenApi } from '../../../src/jobs-api/openapi.ts';
 import { outcomeOfError } from '../../../src/jobs-api/outcome.ts';
 import { createRecentAnswers } from '../../../src/jobs-api/recent-answers.ts';
-import { idOf, toWatcherAnswer } from '../../../src/jobs-api/resources.ts';
+import { idOf, readId, toWatcherAnswer } from '../../../src/jobs-api/resources.ts';
 import { WEBHOOKS, type JobDoneWatcher } from '../../../src/jobs/index.ts';
 import { KubeApiError, KubeUnreachableError, type ListOptions } from '../../../src/kube/index.ts';
 import { createAddressPolicy } from '../../../src/outbound/index.ts';
@@ -67,9 +67,36 @@ describe('listPage', () => {
     await page({}, list);
     await page({ limit: '5', continue: 'token' }, list, 'spec.jobName=a');
     expect(asked).toEqual([
-      { limit: MAX_PAGE },
+      { limit: CHUNK },
       { limit: 5, continue: 'token', fieldSelector: 'spec.jobName=a' },
     ]);
+  });
+
+  it('is read in parts, up to its limit', async () => {
+    const asked: ListOptions[] = [];
+    const outcome = await page({ limit: '250' }, (options) => {
+      asked.push(options);
+      return Promise.resolve({
+        items: Array.from({ length: options.limit ?? 0 }, () => items[0]),
+        continue: `t${asked.length}`,
+      });
+    });
+    expect(asked.map(({ limit }) => limit)).toEqual([100, 100, 50]);
+    expect(asked.map((options) => options.continue)).toEqual([undefined, 't1', 't2']);
+    expect(outcome).toMatchObject({ headers: { Continue: 't3' } });
+    expect(outcome.kind === 'answer' ? outcome.body : []).toHaveLength(250);
+  });
+
+  it('has so many bytes and not many more', async () => {
+    const large = { metadata: { name: 'x'.repeat(65_536) } };
+    let asked = 0;
+    const outcome = await page({}, ({ limit = 0 }) => {
+      asked += 1;
+      return Promise.resolve({ items: Array.from({ length: limit }, () => large), continue: 'more' });
+    });
+    expect(asked).toBe(2);
+    expect(outcome).toMatchObject({ headers: { Continue: 'more' } });
+    expect(MAX_PAGE).toBeGreaterThan(2 * CHUNK);
   });
 
   it.each([
@@ -153,6 +180,16 @@ describe('what is answered', () => {
     const uuid = '00000000-0000-4000-8000-000000000000';
     expect([idOf({ name: uuid, uid: 'u' }), idOf({ name: 'reports', uid: 'u' })]).toEqual([uuid, 'u']);
   });
+});
+
+describe('readId', () => {
+  const uuid = 'abcdef00-0000-4000-8000-000000000000';
+  it.each([
+    [uuid, uuid],
+    [uuid.toUpperCase(), uuid],
+    ['reports', 'reports'],
+    ['Reports', 'Reports'],
+  ])('%s: %s', (given, expected) => expect(readId(given)).toBe(expected));
 });
 
 describe('buildOpenApi', () => {
