@@ -193,7 +193,9 @@ export const applicationStatusSchema = z.object({
       shutdownFrom: z
         .record(z.string().max(64), signalSchema)
         .optional()
-        .describe('The same in the pod form, by IP address of the pod.'),
+        .describe(
+          'The same in the pod form: by UID of the pod where that is proven, else by its IP address.',
+        ),
       completeFrom: z
         .record(z.string().max(64), signalSchema)
         .optional()

@@ -60,7 +60,9 @@ export type ShutdownSpec = z.infer<typeof shutdownSpecSchema>;
 export const confirmationSchema = z.object({
   receivedAt: time.describe('When it was stored, RFC 3339.'),
   provenBy: z.enum(PROOFS).describe('What proved who confirms.'),
-  pod: provenPodSchema.optional().describe('service form: which pod it was, where that is proven.'),
+  pod: provenPodSchema
+    .optional()
+    .describe('Which pod it was, where that is proven; of a pod that was asked it stands beside this.'),
 });
 export type Confirmation = z.infer<typeof confirmationSchema>;
 

@@ -9,8 +9,8 @@ export interface GoodbyeWrites {
   /** What proves their senders must still hold. */
   readonly grounds: readonly TestOperation[];
   readonly confirmations: readonly (ConfirmationPlace & { readonly value: Confirmation })[];
-  /** Each address once; undefined: the service form's one. */
-  readonly volunteers: readonly { readonly address: string | undefined; readonly value: Signal }[];
+  /** Each UID or address once; undefined: the service form's one. */
+  readonly volunteers: readonly { readonly key: string | undefined; readonly value: Signal }[];
   /** Conversations begun so far must still be so many; undefined: it does not matter. */
   readonly sequence: { readonly is: number | undefined } | undefined;
 }
@@ -68,9 +68,9 @@ function volunteer(volunteers: GoodbyeWrites['volunteers'], parents: Parents): r
   if (volunteers.length === 0) return [];
   const signals: Record<string, Signal> = {};
   const shutdownFrom: Record<string, Signal> = {};
-  for (const { address, value } of volunteers)
-    if (address === undefined) signals.shutdown = value;
-    else shutdownFrom[address] = value;
+  for (const { key, value } of volunteers)
+    if (key === undefined) signals.shutdown = value;
+    else shutdownFrom[key] = value;
 
   const ofPods = Object.keys(shutdownFrom).length > 0 ? { shutdownFrom } : {};
   if (!parents.signals) return addNew('/status', { signals: { ...signals, ...ofPods } });

@@ -40,8 +40,8 @@ export type GoodbyeDecision =
       /** It is this pod only as long as no other one is asked. */
       readonly guessed: boolean;
     }
-  /** Nobody has asked. `address` undefined: service form. */
-  | { readonly kind: 'volunteer'; readonly address: string | undefined }
+  /** Nobody has asked. `key`: UID of the pod that is proven, else its address; undefined: service form. */
+  | { readonly kind: 'volunteer'; readonly key: string | undefined }
   | {
       readonly kind: 'already';
       readonly receivedAt: string;
@@ -156,18 +156,20 @@ function answerEnded(
   return conversation.form === 'pod' && own === undefined ? undefined : alreadyOf(conversation, own);
 }
 
-function volunteer({ signals, shutdown }: Known, { address }: GoodbyeSender): GoodbyeDecision {
+function volunteer({ signals, shutdown }: Known, { address, proven }: GoodbyeSender): GoodbyeDecision {
   if (shutdown.form === 'service') {
     const stored = signals.shutdown;
     return stored === undefined
-      ? { kind: 'volunteer', address: undefined }
+      ? { kind: 'volunteer', key: undefined }
       : { kind: 'already', receivedAt: stored.receivedAt };
   }
-  if (address === undefined) return refused('pod-unknown');
-  const receivedAt = shutdown.volunteered?.get(address);
+  // Pods in the network of their node share an address.
+  const key = proven?.uid ?? address;
+  if (key === undefined) return refused('pod-unknown');
+  const receivedAt = shutdown.volunteered?.get(key);
   if (receivedAt !== undefined) return { kind: 'already', receivedAt };
   if ((shutdown.volunteered?.size ?? 0) >= MAX_VOLUNTEERED) return refused('too-many-goodbyes');
-  return { kind: 'volunteer', address };
+  return { kind: 'volunteer', key };
 }
 
 function letsGo({ outcome }: ListedConversation): boolean {

@@ -5,7 +5,7 @@ export interface KnownShutdown {
   /** Conversations begun so far; undefined: there is no `status.shutdown` yet. */
   readonly sequence: number | undefined;
   readonly conversations: readonly KnownConversation[];
-  /** `status.signals.shutdownFrom`: by address, when each goodbye was stored that nobody had asked for; undefined: it is not there. */
+  /** `status.signals.shutdownFrom`: by UID or address of the pod, when each goodbye was stored that nobody had asked for; undefined: it is not there. */
   readonly volunteered: ReadonlyMap<string, string> | undefined;
 }
 

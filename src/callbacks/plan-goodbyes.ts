@@ -79,10 +79,10 @@ export function planGoodbyes(known: KnownApplication, goodbyes: readonly Goodbye
     return { by: 'patch', result };
   }
 
-  function volunteer(address: string | undefined, value: Confirmation): PlannedGoodbye {
-    const earlier = volunteers.get(address ?? '');
+  function volunteer(key: string | undefined, value: Confirmation): PlannedGoodbye {
+    const earlier = volunteers.get(key ?? '');
     if (earlier === undefined && volunteers.size >= room) return { by: 'next-patch' };
-    volunteers.set(address ?? '', earlier ?? { address, value });
+    volunteers.set(key ?? '', earlier ?? { key, value });
     const result: StoredGoodbye = {
       kind: 'stored',
       receivedAt: (earlier?.value ?? value).receivedAt,
@@ -102,7 +102,7 @@ export function planGoodbyes(known: KnownApplication, goodbyes: readonly Goodbye
       case 'confirm':
         return confirm(decision, value);
       case 'volunteer':
-        return volunteer(decision.address, value);
+        return volunteer(decision.key, value);
       case 'already':
         return { by: 'state', result: { ...decision, kind: 'stored', already: true } };
       case 'refused':

@@ -178,4 +178,24 @@ describe('a goodbye of a proven pod', () => {
       pods.map((pod) => (pod === two ? 'pod-identity' : undefined)),
     );
   });
+
+  it('nobody has asked: it is kept by the UID of each pod, though both come from one address', async () => {
+    const pods = await deploy('early', 2, { shutdown: { service: 'pod:8080' } });
+    await setting.writeShutdown('early', { sequence: 0, going: {}, conversations: [] });
+    const say = async (pod: TestPod) => {
+      const { status } = await replica.send('early', 'shutdown', { body: {}, headers: bearer(pod.token) });
+      return `${status} ${replica.lastReason()}`;
+    };
+    for (const pod of pods) expect(await say(pod)).toBe('200 stored');
+    for (const pod of pods) expect(await say(pod)).toBe('200 already-stored');
+    const stored = (await readStatus(setting, 'early'))?.signals?.shutdownFrom;
+    expect(stored).toEqual(
+      Object.fromEntries(
+        pods.map(({ name, uid }) => [
+          uid,
+          expect.objectContaining({ provenBy: 'pod-identity', pod: { name, uid } }),
+        ]),
+      ),
+    );
+  });
 });

@@ -1,5 +1,4 @@
 import { SHUTDOWN_CAUSES, type ShutdownCause } from '../../contract/index.ts';
-import type { Signal } from '../application.ts';
 import {
   isConfirmed,
   isFreeToGo,
@@ -23,6 +22,7 @@ import {
 import type { LivePod } from './live-pod.ts';
 import { withinSurplus } from './surplus.ts';
 import { conversationBegun } from './shutdown-events.ts';
+import { useVoluntary } from './use-voluntary.ts';
 
 /** Takes up what the gate has stored: a pod that some conversation is about already is only marked, one that is gone is forgotten. */
 export function foldGoing(draft: Draft, s: ShutdownSituation): void {
@@ -140,30 +140,8 @@ export function begin(
     return;
   }
   draft.events.push(conversationBegun(conversation, s));
-  useVoluntary(draft, conversation, pods);
+  useVoluntary(draft, s, conversation, pods);
   if (isConfirmed(conversation)) endConversation(draft, s, conversation, 'voluntary');
-}
-
-/** A goodbye that came by itself counts for pods that were there when it came. Used or not, it is spent. */
-function useVoluntary(draft: Draft, conversation: Conversation, pods: readonly LivePod[]): void {
-  const { shutdown, shutdownFrom = {}, ...others } = draft.signals ?? {};
-  const speaksOf = (signal: Signal | undefined, pod: LivePod): signal is Signal =>
-    signal !== undefined && pod.createdAtMs <= Date.parse(signal.receivedAt);
-  if (conversation.form === 'service') {
-    if (shutdown !== undefined && pods.every((pod) => speaksOf(shutdown, pod)))
-      conversation.confirmation = { receivedAt: shutdown.receivedAt, provenBy: shutdown.provenBy };
-    draft.signals = others;
-    return;
-  }
-  const left = { ...shutdownFrom };
-  for (const pod of pods) {
-    const signal = pod.address === undefined ? undefined : left[pod.address];
-    const entry = conversation.pods.find(({ uid }) => uid === pod.uid);
-    if (entry !== undefined && speaksOf(signal, pod))
-      entry.confirmation = { receivedAt: signal.receivedAt, provenBy: signal.provenBy };
-    if (pod.address !== undefined) forget(left, pod.address);
-  }
-  draft.signals = Object.keys(left).length > 0 ? { ...others, shutdownFrom: left } : others;
 }
 
 /** Some conversation is about the pod, or has let it go. */

@@ -1,68 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { decideGoodbye, MAX_VOLUNTEERED } from '../../../src/callbacks/decide-goodbye.ts';
-import { projectApplication } from '../../../src/callbacks/project-application.ts';
-
-const NOW = Date.UTC(2030, 0, 1);
-const at = (seconds: number) => new Date(NOW + seconds * 1000).toISOString();
-const confirmation = (seconds: number) => ({
-  confirmation: { receivedAt: at(seconds), provenBy: 'token' },
-});
-
-const service = (id: string, more: object = {}) => ({
-  id,
-  form: 'service',
-  deadline: at(60),
-  pods: [],
-  ...more,
-});
-const ofPods = (id: string, pods: readonly object[], more: object = {}) => ({
-  id,
-  form: 'pod',
-  deadline: at(60),
-  pods,
-  ...more,
-});
-const pod = (name: string, more: object = {}) => ({
-  uid: `uid-${name}`,
-  name,
-  address: `10.0.0.${name.charCodeAt(0)}`,
-  ...more,
-});
-const ended = (outcome: string, seconds = -10) => ({ outcome, endedAt: at(seconds) });
-const addressOf = (name: string) => pod(name).address;
-
-interface Case {
-  readonly conversations?: readonly object[];
-  readonly podForm?: boolean;
-  readonly signals?: object;
-  readonly sender?: { readonly pod?: string; readonly conversation?: string; readonly address?: string };
-}
-
-/** In short: what it is, and where it goes. */
-function decide({ conversations = [], podForm = false, signals = {}, sender = {} }: Case): string {
-  const known = projectApplication({
-    metadata: { uid: 'u' },
-    spec: { shutdown: { service: podForm ? 'pod:8080' : 'shutdown' } },
-    status: { signals, shutdown: { sequence: conversations.length, conversations } },
-  });
-  if (known === undefined) throw new Error('no application');
-  const from = { pod: undefined, conversation: undefined, address: '10.9.9.9', ...sender };
-  const decision = decideGoodbye(known, from, NOW);
-  switch (decision.kind) {
-    case 'confirm': {
-      const places = decision.places.map(
-        (place) => `${place.conversation.index}${place.pod === undefined ? '' : `/${place.pod.index}`}`,
-      );
-      return `${decision.guessed ? 'guess' : 'confirm'} ${places.join(' ')}`;
-    }
-    case 'volunteer':
-      return `volunteer ${decision.address ?? 'service'}`;
-    case 'already':
-      return `already ${[decision.conversation, decision.pod, decision.receivedAt].filter(Boolean).join(' ')}`;
-    case 'refused':
-      return decision.reason;
-  }
-}
+import { MAX_VOLUNTEERED } from '../../../src/callbacks/decide-goodbye.ts';
+import {
+  at,
+  confirmation,
+  service,
+  ofPods,
+  pod,
+  ended,
+  addressOf,
+  decide,
+  type Case,
+} from './goodbye-cases.ts';
 
 describe('service form', () => {
   it.each<[string, Case, string]>([
@@ -271,10 +219,34 @@ describe('pod form', () => {
       `already ${at(-5)}`,
     ],
     [
-      'nobody has asked, from nowhere',
-      { podForm: true, sender: { address: undefined as never } },
-      'pod-unknown',
+      'nobody has asked, a proven pod',
+      { podForm: true, sender: { proven: { name: 'a', uid: 'uid-a' } } },
+      'volunteer uid-a',
     ],
+    [
+      'nobody has asked, a proven pod, its neighbour on the node has said it',
+      {
+        podForm: true,
+        signals: { shutdownFrom: { '10.9.9.9': { receivedAt: at(-5) }, 'uid-b': { receivedAt: at(-5) } } },
+        sender: { proven: { name: 'a', uid: 'uid-a' } },
+      },
+      'volunteer uid-a',
+    ],
+    [
+      'nobody has asked, a proven pod, said before',
+      {
+        podForm: true,
+        signals: { shutdownFrom: { 'uid-a': { receivedAt: at(-5) } } },
+        sender: { proven: { name: 'a', uid: 'uid-a' } },
+      },
+      `already ${at(-5)}`,
+    ],
+    [
+      'nobody has asked, a proven pod from nowhere',
+      { podForm: true, sender: { address: undefined, proven: { name: 'a', uid: 'uid-a' } } },
+      'volunteer uid-a',
+    ],
+    ['nobody has asked, from nowhere', { podForm: true, sender: { address: undefined } }, 'pod-unknown'],
     [
       'nobody has asked, no room',
       {
