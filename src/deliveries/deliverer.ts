@@ -1,5 +1,11 @@
 import { pause, systemClock } from '../kube/index.ts';
-import { ANNOTATION_REDELIVER, whyDisabled, type Webhook, type WebhookDelivery } from '../jobs/index.ts';
+import {
+  ANNOTATION_REDELIVER,
+  redeliveryAsked,
+  whyDisabled,
+  type Webhook,
+  type WebhookDelivery,
+} from '../jobs/index.ts';
 import type { Logger } from '../observability/index.ts';
 import {
   backoffMs,
@@ -165,8 +171,7 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
   }
 
   function askedOf({ delivery, status }: DeliveryRecord): string | undefined {
-    const asked = delivery.metadata.annotations?.[ANNOTATION_REDELIVER]?.slice(0, 64);
-    return asked === status.redelivered ? undefined : asked;
+    return redeliveryAsked({ metadata: delivery.metadata, status });
   }
 
   /** Somebody asks for a try now, whatever the endpoint has asked for. */

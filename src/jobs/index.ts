@@ -3,6 +3,7 @@ export * from './api-version.ts';
 export { buildJobCrds } from './job-crds.ts';
 export * from './job-done-watcher.ts';
 export * from './names.ts';
+export { redeliveryAsked } from './redelivery.ts';
 export * from './webhook-delivery.ts';
 export * from './webhook.ts';
 export { createJobCaches, type JobCaches } from './job-caches.ts';

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../kube/index.ts';
-import { ANNOTATION_REDELIVER } from './annotations.ts';
+import { redeliveryAsked } from './redelivery.ts';
 import { phaseOf, type DeliveryPhase, type JobEvent, type WebhookDelivery } from './webhook-delivery.ts';
 
 /** What is kept of a WebhookDelivery: all of it while it is to be delivered, little afterwards. */
@@ -23,8 +23,7 @@ export function projectDelivery(object: KubeObject): KnownDelivery | undefined {
   const { metadata, spec, status } = delivery;
   if (metadata.deletionTimestamp !== undefined) return undefined;
   // Somebody asks for it to be sent again, and nobody has seen that yet.
-  const asked = metadata.annotations?.[ANNOTATION_REDELIVER];
-  const phase = asked !== undefined && asked !== status?.redelivered ? 'Pending' : phaseOf(delivery);
+  const phase = redeliveryAsked(delivery) === undefined ? phaseOf(delivery) : 'Pending';
   return {
     namespace: metadata.namespace,
     name: metadata.name,

@@ -1,4 +1,4 @@
-import { ANNOTATION_REDELIVER, phaseOf, type Attempt, type WebhookDelivery } from '../../jobs/index.ts';
+import { redeliveryAsked, phaseOf, type Attempt, type WebhookDelivery } from '../../jobs/index.ts';
 import { formatAge, formatSpan, formatTable, printable, type Row } from './table.ts';
 
 export const DELIVERY_HEADER: Row = [
@@ -59,9 +59,8 @@ export function describeDelivery(delivery: WebhookDelivery, now: number): readon
 }
 
 /** Somebody wants it sent again, and the service has not seen that yet. */
-export function isAskedAgain({ metadata, status }: WebhookDelivery): boolean {
-  const asked = metadata.annotations?.[ANNOTATION_REDELIVER]?.slice(0, 64);
-  return asked !== undefined && asked !== status?.redelivered;
+export function isAskedAgain(delivery: WebhookDelivery): boolean {
+  return redeliveryAsked(delivery) !== undefined;
 }
 
 /** What came of the last attempt: `HTTP 503`, `timeout: …`; undefined when there was none. */

@@ -5,7 +5,12 @@ import {
   createOutcomeWriter,
   type Deliverer,
 } from '../../../src/deliveries/index.ts';
-import { ANNOTATION_REDELIVER, type Webhook } from '../../../src/jobs/index.ts';
+import {
+  ANNOTATION_REDELIVER,
+  redeliveryAsked,
+  type DeliveryStatus,
+  type Webhook,
+} from '../../../src/jobs/index.ts';
 import { KubeUnreachableError, type KubeClient } from '../../../src/kube/index.ts';
 import type { CallResult, OutboundCall } from '../../../src/outbound/index.ts';
 import { waitFor } from '../../cluster/wait-for.ts';
@@ -213,6 +218,15 @@ describe('createDeliverer', () => {
     world.deliverer.offer(asked);
     await until('nothing more', () => true);
     expect(world.calls).toHaveLength(1);
+  });
+
+  it('what it writes of a request that is too long is what the watch cache takes for seen', async () => {
+    const world = await start();
+    const asked = fresh({ annotations: { [ANNOTATION_REDELIVER]: 'x'.repeat(100) } });
+    world.deliverer.offer({ ...asked, status: { phase: 'Delivered', attempts: 1 } });
+    await until('delivered again', () => world.patches.at(-1)?.status.phase === 'Delivered');
+    const status = world.patches.at(-1)?.status as DeliveryStatus;
+    expect(redeliveryAsked({ ...asked, status })).toBeUndefined();
   });
 
   it.each<[string, Webhook | undefined, object]>([
