@@ -35,28 +35,45 @@ export async function listPage(
   const token = query.continue;
   if (token !== undefined && (token === '' || token.length > MAX_CONTINUE)) return badToken();
   const selector = fieldSelector === undefined || fieldSelector === '' ? {} : { fieldSelector };
-  const items: unknown[] = [];
-  let bytes = 0;
-  let next = token;
   try {
-    do {
-      const chunk = await client.list(resource, namespace, {
-        limit: Math.min(CHUNK, limit - items.length),
-        ...(next !== undefined && { continue: next }),
-        ...selector,
-      });
-      for (const object of chunk.items) {
-        const item = toAnswer(object);
-        bytes += JSON.stringify(item).length;
-        items.push(item);
-      }
-      next = chunk.continue;
-    } while (next !== undefined && items.length < limit && bytes < MAX_PAGE_BYTES);
+    const { items, next } = await readPage(client, resource, namespace, { limit, token, selector }, toAnswer);
     return answer(200, items, nextHeaders(path, next));
   } catch (error) {
     if (isStale(error, token !== undefined)) return badToken();
     throw error;
   }
+}
+
+interface PartsOptions {
+  readonly limit: number;
+  readonly token: string | undefined;
+  readonly selector: { readonly fieldSelector?: string };
+}
+
+async function readPage(
+  client: Pick<WatchClient, 'list'>,
+  resource: Resource,
+  namespace: string,
+  { limit, token, selector }: PartsOptions,
+  toAnswer: (object: KubeObject) => unknown,
+): Promise<{ readonly items: readonly unknown[]; readonly next: string | undefined }> {
+  const items: unknown[] = [];
+  let bytes = 0;
+  let next = token;
+  do {
+    const part = await client.list(resource, namespace, {
+      limit: Math.min(CHUNK, limit - items.length),
+      ...(next !== undefined && { continue: next }),
+      ...selector,
+    });
+    for (const object of part.items) {
+      const item = toAnswer(object);
+      bytes += JSON.stringify(item).length;
+      items.push(item);
+    }
+    next = part.continue;
+  } while (next !== undefined && items.length < limit && bytes < MAX_PAGE_BYTES);
+  return { items, next };
 }
 
 function isStale(error: unknown, hadToken: boolean): boolean {
