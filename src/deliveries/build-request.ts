@@ -60,12 +60,17 @@ function cloudEvent({ metadata, spec: { event } }: WebhookDelivery, { eventSourc
       reason: event.reason ?? null,
       message: event.message ?? null,
       startTime: event.startTime ?? null,
-      completionTime: event.completionTime ?? null,
+      completionTime: endOf(event) ?? null,
       succeeded: event.succeeded,
       failed: event.failed,
       labels: Object.fromEntries(Object.entries(event.labels).sort(([a], [b]) => (a < b ? -1 : 1))),
     },
   });
+}
+
+/** Kubernetes gives only a Job that completed a completionTime; one that failed has ended when it was found to have failed. */
+function endOf({ type, time, completionTime }: JobEvent): string | undefined {
+  return completionTime ?? (type === 'failed' ? time : undefined);
 }
 
 function isJson(text: string): boolean {

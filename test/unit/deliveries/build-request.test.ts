@@ -36,7 +36,8 @@ describe('buildRequest', () => {
         reason: 'BackoffLimitExceeded',
         message: null,
         startTime: null,
-        completionTime: null,
+        // Kubernetes gives a failed Job none.
+        completionTime: '2030-01-01T00:00:00.000Z',
         succeeded: 0,
         failed: 3,
         labels: { a: '1', b: '2' },
