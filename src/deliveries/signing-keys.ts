@@ -23,7 +23,10 @@ interface SecretObject extends KubeObject {
 type ReadSecret = { readonly data: Readonly<Record<string, string>> } | { readonly problem: string };
 
 /** Reads Secrets of the Webhook's own namespace when they are needed, and remembers them for half a minute. */
-export function createSigningKeys(client: Pick<KubeClient, 'get'>, monotonic: () => number): SigningKeys {
+export function createSigningKeys(
+  client: Pick<KubeClient, 'get'>,
+  monotonic: () => number,
+): SigningKeys & { /** How many Secrets are in memory. */ readonly remembered: () => number } {
   const remembered = new Map<string, { readonly until: number; readonly secret: Promise<ReadSecret> }>();
 
   async function read(namespace: string, name: string): Promise<ReadSecret> {
@@ -40,11 +43,21 @@ export function createSigningKeys(client: Pick<KubeClient, 'get'>, monotonic: ()
     }
   }
 
+  /** A Map keeps the order of insertion: the oldest come first. */
+  function forgetOld(): void {
+    for (const [key, { until }] of remembered) {
+      if (until > monotonic()) return;
+      remembered.delete(key);
+    }
+  }
+
   function readOnce(namespace: string, name: string): Promise<ReadSecret> {
     const key = `${namespace}/${name}`;
     const known = remembered.get(key);
     if (known !== undefined && known.until > monotonic()) return known.secret;
     const secret = read(namespace, name);
+    forgetOld();
+    remembered.delete(key);
     remembered.set(key, { until: monotonic() + KEEP_MS, secret });
     // What could not be read is asked for again.
     secret.then(
@@ -55,6 +68,7 @@ export function createSigningKeys(client: Pick<KubeClient, 'get'>, monotonic: ()
   }
 
   return {
+    remembered: () => remembered.size,
     async keysFor(namespace, refs) {
       const keys: SigningKey[] = [];
       for (const { name, key } of refs) {
