@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { APPLICATIONS, type Application } from '../../src/applications/index.ts';
 import {
@@ -9,6 +10,7 @@ import {
 import type { KubeObject } from '../../src/kube/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { NAMESPACE, startApplicationsSetting, type ApplicationsSetting } from './applications-setting.ts';
+import { buildWorkload } from './applications-workloads.ts';
 
 // What pods say is stored here as callbacks store it, by the proven UID; pods are those of the real controllers, and never run.
 
@@ -22,8 +24,8 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(() => setting.stop(), LONG_MS);
 
-async function podsOf(name: string): Promise<readonly KubeObject[]> {
-  const labelSelector = `${LABEL_APPLICATION}=deployment-${name}`;
+async function podsOf(name: string, kind = 'deployment'): Promise<readonly KubeObject[]> {
+  const labelSelector = `${LABEL_APPLICATION}=${kind}-${name}`;
   const { items } = await setting.admin.list(WORKLOAD_KINDS.Pod, NAMESPACE, { labelSelector });
   return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
 }
@@ -44,7 +46,7 @@ async function start(name: string, when: string, replicas: number): Promise<read
   );
 }
 
-async function say(name: string, pod: KubeObject | undefined): Promise<void> {
+async function say(name: string, pod: KubeObject | undefined, kind = 'deployment'): Promise<void> {
   const { uid = '', name: podName } = pod?.metadata ?? {};
   const word = {
     receivedAt: new Date().toISOString(),
@@ -52,14 +54,42 @@ async function say(name: string, pod: KubeObject | undefined): Promise<void> {
     pod: { name: podName, uid },
   };
   await setting.admin.patch(
-    { resource: APPLICATIONS, namespace: NAMESPACE, name: `deployment-${name}`, subresource: 'status' },
+    { resource: APPLICATIONS, namespace: NAMESPACE, name: `${kind}-${name}`, subresource: 'status' },
     { type: 'merge', body: { status: { signals: { completeFrom: { [uid]: word } } } } },
   );
 }
 
-const says = (name: string, message: string): Promise<Application> =>
+/** As its kubelet would tell it. */
+async function succeed(pod: KubeObject | undefined): Promise<void> {
+  const name = pod?.metadata.name ?? '';
+  await setting.admin.patch(
+    { resource: WORKLOAD_KINDS.Pod, namespace: NAMESPACE, name, subresource: 'status' },
+    { type: 'merge', body: { status: { phase: 'Succeeded' } } },
+  );
+}
+
+/** A Job with so many pods at once, all of which are wanted. */
+async function startJob(name: string, when: string, pods: number): Promise<readonly KubeObject[]> {
+  const annotations = { [ANNOTATION_AUTH]: 'pod-identity', [ANNOTATION_COMPLETE_WHEN]: when };
+  const job = buildWorkload('Job', name, NAMESPACE, { annotations }) as { readonly spec: object };
+  await setting.admin.create(WORKLOAD_KINDS.Job, NAMESPACE, {
+    ...job,
+    spec: { ...job.spec, parallelism: pods, completions: pods },
+  });
+  await setting.applicationThat(`job-${name}`, 'runs', ({ status }) => status?.phase === 'Running');
+  return waitFor(
+    `${pods} pods of ${name}`,
+    async () => {
+      const found = await podsOf(name, 'job');
+      return found.length === pods ? found : undefined;
+    },
+    SOON,
+  );
+}
+
+const says = (name: string, message: string, kind = 'deployment'): Promise<Application> =>
   setting.applicationThat(
-    `deployment-${name}`,
+    `${kind}-${name}`,
     `says ${message}`,
     ({ status }) =>
       status?.conditions?.some(
@@ -126,6 +156,46 @@ describe('complete-when', () => {
       expect(await setting.workload('Deployment', 'two')).toBeDefined();
       await say('two', second);
       await setting.gone('Deployment', 'two');
+    },
+    LONG_MS,
+  );
+
+  it(
+    'a number: a pod that succeeded without a word counts, but not alone',
+    async () => {
+      const [first, second, third] = await startJob('pair', '2', 3);
+      await succeed(first);
+      await succeed(second);
+      await waitFor('the Job to know', async () => {
+        const job = (await setting.workload('Job', 'pair')) as { readonly status?: { succeeded?: number } };
+        return job.status?.succeeded === 2 ? true : undefined;
+      });
+      await sleep(1_000);
+      expect((await setting.application('job-pair'))?.status?.signals?.complete).toBeUndefined();
+
+      await say('pair', third, 'job');
+      await setting.gone('Job', 'pair');
+      const app = await setting.applicationThat(
+        'job-pair',
+        'is completed',
+        ({ status }) => status?.phase === 'Completed',
+      );
+      expect(app.status?.signals?.complete?.pod?.uid).toBe(third?.metadata.uid);
+      expect(Object.keys(app.status?.signals?.completeFrom ?? {})).toEqual([third?.metadata.uid]);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'all: a pod that succeeded without a word is not waited for, one that runs is',
+    async () => {
+      const [first, second, third] = await startJob('rest', 'all', 3);
+      await succeed(first);
+      await say('rest', second, 'job');
+      await says('rest', '1 of 2 pods are complete', 'job');
+      expect(await setting.workload('Job', 'rest')).toBeDefined();
+      await say('rest', third, 'job');
+      await setting.gone('Job', 'rest');
     },
     LONG_MS,
   );
