@@ -110,7 +110,11 @@ export function createOutcomeWriter({ client, logger, isBusy }: OutcomeWriterDep
       return;
     }
     const theirs = current.status ?? {};
-    if (!mayReplace(theirs, record)) forget(key, record);
+    if (!mayReplace(theirs, record)) {
+      // We go on from theirs: a later attempt of ours comes after it, and does not put back what we knew.
+      record.status = theirs;
+      forget(key, record);
+    }
     record.written = theirs;
     record.resourceVersion = current.metadata.resourceVersion;
   }

@@ -4,7 +4,8 @@ import { recordOf, type DeliveryRecord } from '../../../src/deliveries/delivery-
 import type { DeliveryStatus } from '../../../src/jobs/index.ts';
 import { KubeApiError, KubeUnreachableError, type KubeClient } from '../../../src/kube/index.ts';
 import { createRecordingLogger } from '../kube/recording-logger.ts';
-import { deliveryOf } from './delivery-fixtures.ts';
+import { afterAttempt, type AttemptResult } from '../../../src/deliveries/after-attempt.ts';
+import { deliveryOf, T0, webhookOf } from './delivery-fixtures.ts';
 
 /** One object with the API server's optimistic locking; the rest of it is in the integration tests. */
 function createStored(status: DeliveryStatus) {
@@ -51,6 +52,7 @@ function change(writer: OutcomeWriter, record: DeliveryRecord, status: DeliveryS
 }
 
 const PENDING = { phase: 'Pending', attempts: 1, roundAttempts: 1 } as const;
+const RETRY = { retryBaseMs: 1_000, retryCapMs: 60_000, retryAfterCeilingMs: 10_000, maxRefusals: 3 };
 const DELIVERED = { phase: 'Delivered', attempts: 1, finishedAt: '2030-01-01T00:00:01.000Z' } as const;
 
 describe('createOutcomeWriter', () => {
@@ -112,6 +114,25 @@ describe('createOutcomeWriter', () => {
     await writer.flush(2_000);
     expect(stored.status).toMatchObject(expected);
     expect(writer.unwritten(record.delivery)).toBeUndefined();
+  });
+
+  it('who has lost goes on from what the other knows: its next write puts nothing back', async () => {
+    const { writer, record, stored } = await start({});
+    const log = [1, 2, 3].map((number) => ({ number, at: '2030-01-01T00:00:00.000Z', durationMs: 1 }));
+    const theirs: DeliveryStatus = { phase: 'Pending', attempts: 3, roundAttempts: 3, log };
+    stored.status = theirs;
+    stored.version += 1;
+    change(writer, record, PENDING);
+    await writer.flush(2_000);
+    expect(record.status).toEqual(theirs);
+    const facts = { startedAt: T0, now: T0, random: 0 };
+    const outcome: AttemptResult = { kind: 'unsigned', problem: 'no Secret' };
+    const known = { metadata: record.delivery.metadata, status: record.status };
+    const next = afterAttempt(known, webhookOf().spec, outcome, facts, RETRY);
+    change(writer, record, next);
+    await writer.flush(2_000);
+    expect(stored.status).toMatchObject({ attempts: 4, roundAttempts: 4 });
+    expect(stored.status.log).toHaveLength(4);
   });
 
   it('keeps what it cannot write, for whoever takes the delivery up in this process, and writes it later', async () => {
