@@ -152,6 +152,7 @@ describe('a shutdown that does not go smoothly, and what a person can do', () =>
       );
       expect(moved.metadata.uid).toBe(app.metadata.uid);
       expect(moved.status?.tokenSha256).toBe(app.status?.tokenSha256);
+      expect(moved.status?.certificates).toEqual(app.status?.certificates);
       const workload = (await setting.workload('ReplicaSet', 'nomad')) as {
         spec?: { template: { spec: { nodeSelector?: object } } };
       };

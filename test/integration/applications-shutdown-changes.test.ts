@@ -1,0 +1,148 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { ANNOTATION_HOOKS, ANNOTATION_SHUTDOWN_SERVICE, WORKLOAD_KINDS } from '../../src/contract/index.ts';
+import type { KubeObject } from '../../src/kube/index.ts';
+import { waitFor } from '../cluster/wait-for.ts';
+import { NAMESPACE } from './applications-setting.ts';
+import {
+  LONG_MS,
+  POD_FORM,
+  SOON,
+  START_MS,
+  conversations,
+  held,
+  isAwaiting,
+  startShutdownSetting,
+  wasHeard,
+  type ShutdownSetting,
+} from './shutdown-setting.ts';
+
+let setting: ShutdownSetting;
+
+beforeAll(async () => {
+  setting = await startShutdownSetting();
+}, START_MS);
+afterEach(() => {
+  setting.heard.length = 0;
+});
+afterAll(async () => {
+  await setting.stop();
+}, LONG_MS);
+
+const uidOf = (pod: KubeObject | undefined) => pod?.metadata.uid;
+
+async function setReady(pod: KubeObject, status: 'True' | 'False'): Promise<void> {
+  const name = pod.metadata.name ?? '';
+  await setting.admin.patch(
+    { resource: WORKLOAD_KINDS.Pod, namespace: NAMESPACE, name, subresource: 'status' },
+    { type: 'merge', body: { status: { conditions: [{ type: 'Ready', status }] } } },
+  );
+}
+
+async function setPhase(pod: KubeObject | undefined, phase: 'Pending' | 'Running'): Promise<void> {
+  const name = pod?.metadata.name ?? '';
+  await setting.admin.patch(
+    { resource: WORKLOAD_KINDS.Pod, namespace: NAMESPACE, name, subresource: 'status' },
+    { type: 'merge', body: { status: { phase } } },
+  );
+}
+
+describe('what changes while an application is asked to shut down', () => {
+  it(
+    'a pod that starts meanwhile is asked too, once, and its goodbye is awaited',
+    async () => {
+      const { pods } = await setting.begin('growing', POD_FORM, { replicas: 2 });
+      const [first, late] = pods;
+      await setPhase(late, 'Pending');
+      await setting.remove('growing');
+      const begun = await setting.applicationThat('deployment-growing', 'was asked', wasHeard);
+      expect(held(begun)[0]).toMatchObject({ needed: 1, pods: [{ uid: uidOf(first) }] });
+
+      await setPhase(late, 'Running');
+      // A pod's start is no change that is watched; the end of a call, or the next look, shows it.
+      await setting.request('deployment-growing', 'retry');
+      const app = await setting.applicationThat(
+        'deployment-growing',
+        'asks both',
+        (a) => held(a)[0]?.needed === 2 && wasHeard(a),
+      );
+      expect(conversations(app)).toHaveLength(1);
+      expect(conversations(app)[0]?.deadline).toBe(conversations(begun)[0]?.deadline);
+      await setting.confirm('deployment-growing', uidOf(first));
+      const awaiting = await setting.application('deployment-growing');
+      expect(awaiting && isAwaiting(awaiting)).toBe(true);
+      expect(await setting.workload('Deployment', 'growing')).toBeDefined();
+      await setting.confirm('deployment-growing', uidOf(late));
+      await setting.gone('Deployment', 'growing');
+      const asked = setting.heard.map(({ call }) => call.connectTo?.address);
+      expect(asked.filter((address) => address === '10.0.0.2')).toHaveLength(1);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'an eviction that a budget does not allow is carried out once it does, although nobody tries again',
+    async () => {
+      const { pods } = await setting.begin('thrifty', POD_FORM, { replicas: 2 });
+      const [going, other] = pods;
+      if (going === undefined || other === undefined) throw new Error('two pods were to run');
+      await setting.admin.create({ apiVersion: 'policy/v1', plural: 'poddisruptionbudgets' }, NAMESPACE, {
+        metadata: { name: 'thrifty' },
+        spec: { minAvailable: 1, selector: { matchLabels: { app: 'thrifty' } } },
+      });
+      await setReady(other, 'False');
+      await waitFor(
+        'the budget to be used up',
+        async () => {
+          const { stdout } = await setting.controlPlane.kubectl([
+            'get',
+            'pdb',
+            'thrifty',
+            '-n',
+            NAMESPACE,
+            '-o',
+            'jsonpath={.status}',
+          ]);
+          const { currentHealthy, disruptionsAllowed } = JSON.parse(stdout === '' ? '{}' : stdout) as Record<
+            string,
+            number
+          >;
+          return currentHealthy === 1 && disruptionsAllowed === 0 ? true : undefined;
+        },
+        SOON,
+      );
+      await setting.want('deployment-thrifty', going, 'eviction');
+      await setting.applicationThat('deployment-thrifty', 'was asked', wasHeard);
+      await setting.confirm('deployment-thrifty', uidOf(going));
+      await setting.applicationThat('deployment-thrifty', 'has heard it', (a) =>
+        conversations(a).some(({ outcome }) => outcome === 'confirmed'),
+      );
+      expect(await setting.exists(going)).toBe(true);
+      await setReady(other, 'True');
+      await setting.podGone(going);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'whoever takes the hook off a workload that is being deleted lets it go',
+    async () => {
+      const service = { [ANNOTATION_SHUTDOWN_SERVICE]: 'nobody' };
+      setting.answerWith(() => ({ accepted: false, error: 'connection refused' }));
+      await setting.begin('regretted', service);
+      await setting.remove('regretted');
+      await setting.applicationThat('deployment-regretted', 'is held', (a) => held(a).length > 0);
+      await setting.controlPlane.kubectl([
+        ...['annotate', 'deployment', 'regretted', '-n', NAMESPACE],
+        `${ANNOTATION_HOOKS}-`,
+      ]);
+      await setting.gone('Deployment', 'regretted');
+      const app = await setting.applicationThat(
+        'deployment-regretted',
+        'is over',
+        (a) => a.status?.phase === 'Completed',
+      );
+      expect(app.spec.hooks).toEqual([]);
+    },
+    LONG_MS,
+  );
+});
