@@ -47,7 +47,7 @@ export const callbacksSchema = z
       .array(z.string())
       .default([])
       .describe(
-        'Networks (CIDR) of proxies that end TLS; only from them the client certificate is taken out of a header.',
+        'Networks (CIDR) of proxies that end TLS; only from them the client certificate is taken out of a header. Everybody (0.0.0.0/0, ::/0) is refused.',
       ),
     forwardedCertificateHeader: z
       .string()

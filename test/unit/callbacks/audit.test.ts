@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { createAudit, createTrustedProxies, type AuditedAnswer } from '../../../src/callbacks/index.ts';
+import { createAudit, type AuditedAnswer } from '../../../src/callbacks/index.ts';
 import type { RecordedEvent } from '../../../src/kube/index.ts';
 import { createManualClock } from '../kube/manual-clock.ts';
 
@@ -148,25 +148,5 @@ describe('createAudit', () => {
     tell({ status });
     await pass(10_000);
     expect(events).toEqual([]);
-  });
-});
-
-describe('createTrustedProxies', () => {
-  const isTrusted = createTrustedProxies(['10.1.0.0/16', '192.0.2.7', 'fd00:1::/32']);
-  it.each([
-    ['10.1.2.3', true],
-    ['::ffff:10.1.2.3', true],
-    ['10.2.0.1', false],
-    ['192.0.2.7', true],
-    ['192.0.2.8', false],
-    ['fd00:1:5::9', true],
-    ['fd00:2::1', false],
-    [undefined, false],
-  ])('%s: %s', (address, expected) => {
-    expect(isTrusted(address)).toBe(expected);
-  });
-  it('nobody is by default', () => expect(createTrustedProxies([])('127.0.0.1')).toBe(false));
-  it.each(['10.0.0.0/33', 'proxy', '10.0.0.0/8/8', '10.0.0.0/', '/8'])('%s is no network', (network) => {
-    expect(() => createTrustedProxies([network])).toThrow('callbacks.trustedProxies');
   });
 });
