@@ -73,8 +73,11 @@ describe('what changes while an application is asked to shut down', () => {
       expect(await setting.workload('Deployment', 'growing')).toBeDefined();
       await setting.confirm('deployment-growing', uidOf(late));
       await setting.gone('Deployment', 'growing');
-      const asked = setting.heard.map(({ call }) => call.connectTo?.address);
-      expect(asked.filter((address) => address === '10.0.0.2')).toHaveLength(1);
+      const asked = new Set(setting.heard.map(({ call }) => `${call.id} ${call.connectTo?.address ?? ''}`));
+      const [conversation] = conversations(app);
+      expect([...asked].sort()).toEqual(
+        ['10.0.0.1', '10.0.0.2'].map((address) => `${conversation?.id ?? ''} ${address}`),
+      );
     },
     LONG_MS,
   );
