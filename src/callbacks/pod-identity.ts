@@ -5,9 +5,9 @@ import { createExpiringCache } from './expiring-cache.ts';
 import { createFailureBreaker } from './failure-breaker.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
 import { readBearer, type BearerRefusal, type ClaimedPod } from './read-bearer.ts';
-import { reviewToken, type ReviewedPod } from './review-token.ts';
+import { reviewToken, type ReviewedPod, type TokenReview } from './review-token.ts';
 import { createSingleFlight } from './single-flight.ts';
-import { createTokenBuckets } from './token-buckets.ts';
+import { createTokenBuckets, takeOfEach } from './token-buckets.ts';
 
 export type IdentityCheck =
   | { readonly kind: 'pod'; readonly pod: ReviewedPod }
@@ -28,7 +28,7 @@ export type IdentityRefusal =
   | 'identity-refused';
 
 export interface PodIdentity {
-  /** Whose token it is. Never rejects. `source`: where it comes from, since failures are budgeted by that. */
+  /** Whose token it is. Never rejects. `source`: where it comes from, by which questions about unknown ones are budgeted. */
   check(token: string, namespace: string, source: string): Promise<IdentityCheck>;
 }
 
@@ -47,14 +47,32 @@ export interface PodIdentityOptions {
   readonly timeoutMs?: number;
 }
 
+/** A token about which the API server is asked. */
+interface Asked {
+  readonly token: string;
+  /** The same for each form of the same token. */
+  readonly key: string;
+  /** One of the cluster's keys has signed it. */
+  readonly isSigned: boolean;
+  readonly source: string;
+  readonly claims: ClaimedPod;
+}
+
 const TIMEOUT_MS = 5_000;
 const MAX_REMEMBERED = 4_096;
 const RETRY_AFTER_SECONDS = 2;
 
+/** Of the questions a second: of those that the cluster has signed, those of one namespace, as long as others may need the rest. */
+const SHARE_OF_NAMESPACE = 0.3;
+/** Of those whose key is not known here. */
+const SHARE_OF_UNSIGNED = 0.5;
+const SHARE_OF_SOURCE = 0.2;
+
 /**
  * Who is who by TokenReview: nothing is asked about what cannot be one of ours, or that none of the cluster's keys has signed; each token is asked about once in
  * a while, and once at a time; so many a second, and none while the API server does not answer. Of tokens whose key is not known here, one source may
- * bring a part of that, and all of them together half: the other half is for those that the cluster has surely signed.
+ * bring a part of that, and all of them together half: the other half is for those that the cluster has surely signed. Of these one namespace may bring
+ * a part, and more only while half is left: a tenant with thousands of pods does not keep another's single one waiting.
  */
 export function createPodIdentity(deps: PodIdentityDeps, options: PodIdentityOptions): PodIdentity {
   const { client, keys, metrics, clock } = deps;
@@ -65,23 +83,31 @@ export function createPodIdentity(deps: PodIdentityDeps, options: PodIdentityOpt
   const refused = createExpiringCache<IdentityCheck>(MAX_REMEMBERED, monotonic);
   const flights = createSingleFlight<IdentityCheck>();
   const breaker = createFailureBreaker(monotonic);
+  const burstOf = (share: number) => Math.max(1, reviewsPerSecond * share);
   const bucket = (share: number) =>
-    createTokenBuckets(
-      { ratePerSecond: reviewsPerSecond * share, burst: Math.max(1, reviewsPerSecond * share) },
-      monotonic,
-    );
+    createTokenBuckets({ ratePerSecond: reviewsPerSecond * share, burst: burstOf(share) }, monotonic);
   const all = bucket(1);
-  const unsigned = bucket(0.5);
-  const unsignedOfSource = bucket(0.2);
+  const ofNamespace = bucket(SHARE_OF_NAMESPACE);
+  const unsigned = bucket(SHARE_OF_UNSIGNED);
+  const unsignedOfSource = bucket(SHARE_OF_SOURCE);
 
   /** 0, or how long to wait. */
-  function budget(isSigned: boolean, source: string): number {
-    if (isSigned) return all.take('');
-    return unsignedOfSource.take(source) || unsigned.take('') || all.take('');
+  function budget({ isSigned, source, claims }: Asked): number {
+    if (!isSigned)
+      return takeOfEach([
+        [unsignedOfSource, source],
+        [unsigned, ''],
+        [all, ''],
+      ]);
+    const wait = takeOfEach([
+      [ofNamespace, claims.namespace],
+      [all, ''],
+    ]);
+    return wait > 0 && all.wait('', burstOf(0.5)) === 0 ? all.take('') : wait;
   }
 
-  async function ask(token: string, key: string, isSigned: boolean, source: string): Promise<IdentityCheck> {
-    const wait = budget(isSigned, source);
+  async function ask(asked: Asked): Promise<IdentityCheck> {
+    const wait = budget(asked);
     const unavailableFor = wait === 0 ? breaker.admit() : 0;
     if (wait > 0 || unavailableFor > 0) {
       metrics.reviewed(wait > 0 ? 'limited' : 'breaker-open', 0);
@@ -92,10 +118,10 @@ export function createPodIdentity(deps: PodIdentityDeps, options: PodIdentityOpt
     const startedAt = clock.monotonic();
     const took = () => (clock.monotonic() - startedAt) / 1_000;
     try {
-      const review = await reviewToken(client, token, audience, timeoutMs);
+      const review = await reviewToken(client, asked.token, audience, timeoutMs);
       breaker.succeeded();
       metrics.reviewed(review.kind === 'pod' ? 'authenticated' : 'refused', took());
-      return remember(key, review);
+      return remember(asked, review);
     } catch (error) {
       breaker.failed();
       metrics.reviewed('failed', took());
@@ -108,13 +134,13 @@ export function createPodIdentity(deps: PodIdentityDeps, options: PodIdentityOpt
     }
   }
 
-  function remember(key: string, review: Awaited<ReturnType<typeof reviewToken>>): IdentityCheck {
-    if (review.kind === 'pod') {
+  function remember({ key, claims }: Asked, review: TokenReview): IdentityCheck {
+    if (review.kind === 'pod' && isAsClaimed(review.pod, claims)) {
       const check: IdentityCheck = { kind: 'pod', pod: review.pod };
       accepted.set(key, check, cacheTtlMs);
       return check;
     }
-    const reason = review.kind === 'refused' ? 'identity-refused' : 'identity-of-no-pod';
+    const reason = review.kind === 'of-no-pod' ? 'identity-of-no-pod' : 'identity-refused';
     const check: IdentityCheck = { kind: 'refused', reason };
     refused.set(key, check, cacheTtlMs);
     return check;
@@ -124,15 +150,15 @@ export function createPodIdentity(deps: PodIdentityDeps, options: PodIdentityOpt
     async check(token, namespace, source) {
       const read = readBearer(token, { audience, namespace }, clock.now());
       if (read.kind === 'refused') return read;
-      const key = hash('sha256', token, 'hex');
-      const known = accepted.get(key) ?? refused.get(key);
-      if (known !== undefined) return known;
       const signature = await keys.judge(token);
       if (signature === 'forged') return { kind: 'refused', reason: 'identity-forged' };
-      const check = await flights.run(key, () => ask(token, key, signature === 'good', source));
-      return check.kind === 'pod' && !isAsClaimed(check.pod, read.claims)
-        ? { kind: 'refused', reason: 'identity-refused' }
-        : check;
+      const isSigned = signature === 'good';
+      // What is surely signed is known by what was signed: a signature can have more than one form (ECDSA: s and its negative).
+      const key = hash('sha256', isSigned ? token.slice(0, token.lastIndexOf('.')) : token, 'hex');
+      const known = accepted.get(key) ?? refused.get(key);
+      if (known !== undefined) return known;
+      const { claims } = read;
+      return flights.run(key, () => ask({ token, key, isSigned, source, claims }));
     },
   };
 }

@@ -25,6 +25,7 @@ export interface PodMembership {
   read(pod: ReviewedPod): Promise<PodReading>;
 }
 
+const GONE: PodReading = { kind: 'gone' };
 const PODS = { apiVersion: 'v1', plural: 'pods' } as const;
 const REPLICA_SETS = { apiVersion: 'apps/v1', plural: 'replicasets' } as const;
 const TIMEOUT_MS = 5_000;
@@ -39,6 +40,8 @@ export function createPodMembership(
   { ttlMs }: { readonly ttlMs: number },
 ): PodMembership {
   const pods = createExpiringCache<PodReading>(MAX_REMEMBERED, () => clock.monotonic());
+  // Apart, so that a flood of these pushes none of the others out. A UID does not come back.
+  const gone = createExpiringCache<PodReading>(MAX_REMEMBERED, () => clock.monotonic());
   const owners = createExpiringCache<readonly string[]>(MAX_REMEMBERED, () => clock.monotonic());
   const flights = createSingleFlight<PodReading>();
 
@@ -60,7 +63,10 @@ export function createPodMembership(
   async function readLive({ namespace, name, uid }: ReviewedPod): Promise<PodReading> {
     try {
       const pod = await client.get({ resource: PODS, namespace, name }, { timeoutMs: TIMEOUT_MS });
-      if (pod?.metadata.uid !== uid) return { kind: 'gone' };
+      if (pod?.metadata.uid !== uid) {
+        gone.set(uid, GONE, ttlMs);
+        return GONE;
+      }
       const controller = controllerOf(pod);
       const belonging: PodBelonging = {
         application: pod.metadata.labels?.[LABEL_APPLICATION],
@@ -77,7 +83,7 @@ export function createPodMembership(
 
   return {
     read: (pod) => {
-      const known = pods.get(pod.uid);
+      const known = pods.get(pod.uid) ?? gone.get(pod.uid);
       return known === undefined ? flights.run(pod.uid, () => readLive(pod)) : Promise.resolve(known);
     },
   };

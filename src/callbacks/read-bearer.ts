@@ -23,7 +23,7 @@ export type ReadBearer =
 
 /** Kubernetes' tokens have 1 kB; what is longer is none. */
 const MAX_LENGTH = 8_192;
-const JWT = /^[A-Za-z0-9_-]{2,2048}\.([A-Za-z0-9_-]{2,6144})\.[A-Za-z0-9_-]{2,2048}$/;
+const JWT = /^([A-Za-z0-9_-]{2,2048})\.([A-Za-z0-9_-]{2,6144})\.([A-Za-z0-9_-]{2,2048})$/;
 
 /** The token of `Authorization: Bearer …`; undefined: there is none. */
 export function bearerOf(authorization: string | undefined): string | undefined {
@@ -58,13 +58,19 @@ export function readBearer(
 }
 
 function payloadOf(token: string): unknown {
-  const [, payload] = token.length > MAX_LENGTH ? [] : (JWT.exec(token) ?? []);
-  if (payload === undefined) return undefined;
+  const [, ...parts] = token.length > MAX_LENGTH ? [] : (JWT.exec(token) ?? []);
+  const [, payload] = parts;
+  // The last character has spare bits, so the same bytes have several spellings; one of them is right (RFC 4648, 3.5), and each other would be asked about anew.
+  if (payload === undefined || !parts.every(isCanonical)) return undefined;
   try {
     return JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as unknown;
   } catch {
     return undefined;
   }
+}
+
+function isCanonical(part: string): boolean {
+  return Buffer.from(part, 'base64url').toString('base64url') === part;
 }
 
 function refused(reason: BearerRefusal): ReadBearer {

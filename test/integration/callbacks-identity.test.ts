@@ -61,6 +61,21 @@ describe('the identity of a pod, on a real API server', () => {
     expect(replica.metrics.reviews.slice(before)).toEqual(['authenticated']);
   });
 
+  it('has one spelling: another one of the same signature is refused without a question', async () => {
+    const pod = first(await deploy('spelled', 1));
+    const before = replica.metrics.reviews.length;
+    const [body, signature = ''] = [pod.token.slice(0, -1), pod.token.split('.')[2]];
+    const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+    const bytes = (text: string) => Buffer.from(text, 'base64url').toString('hex');
+    const spellings = [...digits]
+      .map((digit) => `${body}${digit}`)
+      .filter((token) => token !== pod.token && bytes(token.split('.')[2] ?? '') === bytes(signature));
+    expect(spellings.length).toBeGreaterThan(0);
+    for (const token of spellings) expect(await answerTo('spelled', token)).toBe('401 identity-malformed');
+    expect(await answerTo('spelled', pod.token)).toBe('200 stored');
+    expect(replica.metrics.reviews.slice(before)).toEqual(['authenticated']);
+  });
+
   it('of another application is 403, whatever its label says', async () => {
     const pod = first(await deploy('aimed-at', 1));
     const other = first(await deploy('elsewhere', 1));

@@ -40,6 +40,8 @@ describe('readBearer', () => {
     ['no JSON', `${encode({})}.AAAA.c2ln`, 'identity-malformed'],
     ['longer than any', `${jwt(claims())}${'A'.repeat(9_000)}`, 'identity-malformed'],
     ['no end', jwt(claims({ exp: undefined })), 'identity-malformed'],
+    ['another spelling of its signature', jwt(claims(), 'c2B'), 'identity-malformed'],
+    ['a part that is no whole number of bytes', jwt(claims(), 'c2lnA'), 'identity-malformed'],
     ['for others', jwt(claims({ aud: ['https://kubernetes.default.svc'] })), 'identity-for-another-audience'],
     ['ended', jwt(claims({ exp: NOW / 1_000 })), 'identity-expired'],
     [
@@ -74,7 +76,7 @@ describe('readTokenReview', () => {
 });
 
 describe('createPodIdentity', () => {
-  function setUp(signature: 'good' | 'forged' | 'unknown' = 'good') {
+  function setUp(signature: 'good' | 'forged' | 'unknown' = 'good', reviewsPerSecond = 50) {
     let nowMs = NOW;
     let asked = 0;
     const answer: { is: unknown } = { is: reviewed() };
@@ -93,12 +95,17 @@ describe('createPodIdentity', () => {
         metrics,
         clock: { now: () => nowMs, monotonic: () => nowMs },
       },
-      { audience: AUDIENCE, cacheTtlMs: 10_000, reviewsPerSecond: 50 },
+      { audience: AUDIENCE, cacheTtlMs: 10_000, reviewsPerSecond },
     );
-    const check = (token = jwt(claims()), source = 's') => identity.check(token, 'shop', source);
+    const check = (token = jwt(claims()), source = 's', namespace = 'shop') =>
+      identity.check(token, namespace, source);
     return { check, answer, metrics, asked: () => asked, pass: (ms: number) => (nowMs += ms) };
   }
-  const differing = (count: number) => Array.from({ length: count }, (_, i) => jwt(claims(), `AAAA${i}`));
+  /** Tokens of one pod, each with an ID of its own. */
+  const differing = (count: number, first = 0, namespace = 'shop') =>
+    Array.from({ length: count }, (_, i) =>
+      jwt(claims({ jti: `${first + i}`, 'kubernetes.io': { namespace, pod: { name: 'web-0', uid: 'p0' } } })),
+    );
 
   it('asks once for all who come at once, and again after a while', async () => {
     const { check, asked, pass } = setUp();
@@ -131,11 +138,11 @@ describe('createPodIdentity', () => {
     const { check, asked, pass } = setUp('unknown');
     for (const token of differing(1_000)) await check(token);
     expect(asked()).toBe(10);
-    for (const [i, token] of differing(1_000).entries()) await check(`${token}AA`, `s${i}`);
+    for (const [i, token] of differing(1_000, 1_000).entries()) await check(token, `s${i}`);
     // One token is gone from the bucket for all for each that was asked about.
     expect(asked()).toBe(25);
     pass(1_000);
-    for (const [i, token] of differing(1_000).entries()) await check(`${token}BB`, `s${i}`);
+    for (const [i, token] of differing(1_000, 2_000).entries()) await check(token, `s${i}`);
     expect(asked()).toBe(50);
   });
 
@@ -146,18 +153,62 @@ describe('createPodIdentity', () => {
     expect(asked()).toBe(5);
     expect(metrics.reviews.at(-1)).toBe('breaker-open');
     pass(5_000);
-    await check(jwt(claims(), 'BBBB'));
-    await check(jwt(claims(), 'CCCC'));
+    const [one = '', two = '', three = '', four = ''] = differing(4, 100);
+    await check(one);
+    await check(two);
     expect(asked()).toBe(6);
     answer.is = reviewed();
     pass(5_000);
-    expect(await check(jwt(claims(), 'DDDD'))).toMatchObject({ kind: 'pod' });
-    expect(await check(jwt(claims(), 'EEEE'))).toMatchObject({ kind: 'pod' });
+    expect(await check(three)).toMatchObject({ kind: 'pod' });
+    expect(await check(four)).toMatchObject({ kind: 'pod' });
+  });
+
+  it('leaves something for other namespaces when one has thousands of tokens', async () => {
+    const { check, asked, pass } = setUp();
+    const answers = [];
+    for (const token of differing(1_000)) answers.push(await check(token));
+    expect(answers.at(-1)).toMatchObject({ kind: 'unavailable', reason: 'review-limited' });
+    // Its share of 15, and more only while half is left.
+    expect(asked()).toBe(26);
+    for (let second = 0; second < 10; second++) {
+      pass(1_000);
+      for (const token of differing(200, 1_000 * (second + 1))) await check(token);
+      const before = asked();
+      for (const token of differing(14, 1_000 * (second + 1), 'other')) await check(token, 's', 'other');
+      expect(asked() - before).toBe(14);
+      const late = await check(differing(1, 1_000 * (second + 1) + 500, 'other')[0], 's', 'other');
+      expect(late.kind).not.toBe('unavailable');
+    }
+  });
+
+  it('lets one namespace have all that is asked for when that is little', async () => {
+    const { check, pass } = setUp('good', 1);
+    for (const token of differing(5)) {
+      expect(await check(token)).toMatchObject({ kind: 'pod' });
+      pass(1_000);
+    }
+  });
+
+  it('asks once about a token whose signature has two forms', async () => {
+    const { check, asked } = setUp();
+    const both = [check(jwt(claims(), 'AAAA')), check(jwt(claims(), 'BBBB'))];
+    expect((await Promise.all(both)).map(({ kind }) => kind)).toEqual(['pod', 'pod']);
+    await check(jwt(claims(), 'CCCC'));
+    expect(asked()).toBe(1);
+  });
+
+  it('asks about each form when it does not know the key', async () => {
+    const { check, asked } = setUp('unknown');
+    await check(jwt(claims(), 'AAAA'));
+    await check(jwt(claims(), 'BBBB'));
+    expect(asked()).toBe(2);
   });
 
   it('takes no pod that the token itself does not name', async () => {
     const { check } = setUp();
     const other = { 'kubernetes.io': { namespace: 'shop', pod: { name: 'web-1', uid: 'p1' } } };
-    expect(await check(jwt(claims(other)))).toEqual({ kind: 'refused', reason: 'identity-refused' });
+    // Nor when it is remembered.
+    for (let i = 0; i < 2; i++)
+      expect(await check(jwt(claims(other)))).toEqual({ kind: 'refused', reason: 'identity-refused' });
   });
 });
