@@ -32,9 +32,10 @@ const suites: readonly Suite[] = [
   { name: 'format', command: ['prettier', '--check', '--log-level', 'warn', '.'], counted: 'exit-code' },
   { name: 'generated files', command: ['node', 'src/cli/generate.ts', '--check'], counted: 'exit-code' },
   { name: 'unit', command: [...jest, '--selectProjects', 'unit'], counted: 'jest' },
+  // Two files at a time, each with a control plane of its own: most of them wait more than they work.
   {
     name: 'integration',
-    command: [...jest, '--selectProjects', 'integration', '--runInBand'],
+    command: [...jest, '--selectProjects', 'integration', '--maxWorkers=2'],
     counted: 'jest',
   },
   { name: 'end to end', command: [...jest, '--selectProjects', 'e2e', '--runInBand'], counted: 'jest' },
