@@ -49,6 +49,7 @@ export function createCallbacks(deps: CallbacksDeps, options: CallbacksOptions):
   const shownCertificate = createShownCertificate(certificates, {
     isTrustedProxy: createTrustedProxies(options.trustedProxies),
     forwardedHeader: options.forwardedCertificateHeader.toLowerCase(),
+    now: () => clock.now(),
   });
   const keys = createIssuerKeys(client, clock);
   const audit = createAudit(deps);

@@ -20,6 +20,8 @@ export interface ShownCertificateOptions {
   readonly isTrustedProxy: (remoteAddress: string | undefined) => boolean;
   /** In small letters. */
   readonly forwardedHeader: string;
+  /** In milliseconds since 1970. */
+  readonly now: () => number;
 }
 
 /** Reads the certificate of each request: of the connection, or of a trusted proxy's header. */
@@ -66,7 +68,8 @@ export function createShownCertificate(
       if (known === undefined) connections.set(socket, { certificate, shown: NONE, generation });
       return NONE;
     }
-    if (known?.generation === generation && isInTime(certificate, Date.now())) return known.shown;
+    if (known?.generation === generation && isSettled(known.shown) && isInTime(certificate, options.now()))
+      return known.shown;
     const shown = judge(certificate);
     connections.set(socket, { certificate, shown, generation });
     return shown;
@@ -84,6 +87,11 @@ export function createShownCertificate(
 
 function peerCertificate(socket: Socket): X509Certificate | undefined {
   return socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
+}
+
+/** What was refused for the time alone may be good at the next request. */
+function isSettled(shown: ShownCertificate): boolean {
+  return shown.kind !== 'refused' || (shown.reason !== 'not-yet-valid' && shown.reason !== 'expired');
 }
 
 function isInTime(certificate: X509Certificate, nowMs: number): boolean {
