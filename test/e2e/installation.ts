@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Cluster } from '../cluster/cluster.ts';
+import { loadConfig } from '../../src/config/index.ts';
 import { connectToCluster } from '../cluster/running-cluster.ts';
 import { ensureTestCa } from './test-ca.ts';
 
@@ -10,6 +11,7 @@ const root = join(import.meta.dirname, '..', '..');
 const PARTS = ['admission', 'gate', 'callbacks', 'controller', 'jobs'] as const;
 
 const LOCAL_OVERLAY = 'manifests/overlays/local';
+const KRAKE_PROFILE = 'manifests/overlays/krake/config.yaml';
 export const TEST_OVERLAY = 'test/e2e/manifests';
 /** All that the installation is made of. */
 const SOURCES = [
@@ -74,6 +76,7 @@ export async function ensureInstalled(cluster: Cluster): Promise<void> {
   }
   await harness('build-image');
   await apply(cluster, TEST_OVERLAY);
+  await mountAsKrake(cluster);
   await ensureTestCa(cluster);
   await restartAll(cluster);
   const annotation = `${INSTALLED_FROM}=${sources}`;
@@ -83,6 +86,16 @@ export async function ensureInstalled(cluster: Cluster): Promise<void> {
 async function apply(cluster: Cluster, overlay: string): Promise<void> {
   await cluster.kubectl(['apply', '-k', join(root, overlay)]);
   await cluster.kubectl(['annotate', 'namespace', 'krake-system', `${INSTALLED_FROM}-`]);
+}
+
+/**
+ * The directories of the profile krake, from its own configuration: what scripts of Krake are tried with is what its users have. Everything else in it
+ * is as by default (test/unit/config/profile-krake.test.ts).
+ */
+async function mountAsKrake(cluster: Cluster): Promise<void> {
+  const { mountDirectories } = loadConfig({ file: join(root, KRAKE_PROFILE), env: {} }).injection;
+  const variable = `KRAKE_HOOKS_INJECTION_MOUNT_DIRECTORIES=${mountDirectories.join(',')}`;
+  await cluster.kubectl(['-n', 'krake-system', 'set', 'env', 'deployment/krake-hooks-admission', variable]);
 }
 
 /** The image keeps its name from build to build, so pods of an earlier one have to be told. */
