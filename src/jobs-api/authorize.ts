@@ -158,7 +158,11 @@ export function createAuthorize(
       return allowed;
     });
     if (isAllowed) return { kind: 'allowed', namespace };
-    const detail = `Your account may not ${access.verb} ${access.resource}.hooks.krake.dev in this namespace. Bind the ClusterRole krake-hooks-job-webhooks there.`;
+    const roles =
+      access.resource === 'jobdonewatchers'
+        ? 'krake-hooks-job-watchers (it has no more than this) or krake-hooks-job-webhooks'
+        : 'krake-hooks-job-webhooks';
+    const detail = `Your account may not ${access.verb} ${access.resource}.hooks.krake.dev in this namespace. Bind the ClusterRole ${roles} there.`;
     return refused(403, 'forbidden', detail);
   }
 

@@ -118,21 +118,21 @@ describe('who may call', () => {
   };
   beforeAll(async () => {
     strict = await setting.replica({ 'jobs.anonymousNamespaces': '' });
-    for (const account of ['allowed', 'nobody']) {
+    for (const account of ['allowed', 'watchers', 'abroad', 'nobody']) {
       await setting.controlPlane.kubectl(['-n', NAMESPACE, 'create', 'serviceaccount', account]);
     }
-    await setting.controlPlane.kubectl([
-      '-n',
-      NAMESPACE,
-      'create',
-      'rolebinding',
-      'allowed',
-      '--clusterrole=krake-hooks-job-webhooks',
-      `--serviceaccount=${NAMESPACE}:allowed`,
-    ]);
     await setting.controlPlane.kubectl(['create', 'namespace', 'elsewhere']);
     await setting.controlPlane.kubectl(['label', 'namespace', 'elsewhere', 'hooks.krake.dev/enabled=true']);
+    await bind(NAMESPACE, 'allowed', 'krake-hooks-job-webhooks');
+    await bind(NAMESPACE, 'watchers', 'krake-hooks-job-watchers');
+    await bind('elsewhere', 'abroad', 'krake-hooks-job-webhooks');
   }, 60_000);
+  const bind = (namespace: string, account: string, role: string) =>
+    setting.controlPlane.kubectl([
+      ...['-n', namespace, 'create', 'rolebinding', account],
+      `--clusterrole=${role}`,
+      `--serviceaccount=${NAMESPACE}:${account}`,
+    ]);
 
   it('nobody without a token', async () => {
     expect(await get({})).toBe(401);
@@ -145,6 +145,37 @@ describe('who may call', () => {
     expect(await get(headers)).toBe(200);
     expect(await get(headers, `?namespace=${NAMESPACE}`)).toBe(200);
     expect(await get(headers, '?namespace=elsewhere')).toBe(403);
+  });
+
+  it('another namespace where the rights reach, and there alone', async () => {
+    const headers = await as('abroad');
+    expect(await get(headers, '?namespace=elsewhere')).toBe(200);
+    expect(await get(headers)).toBe(403);
+    const posted = await fetch(`${strict.baseUrl}/webhooks?namespace=elsewhere`, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: JSON.stringify({ url: 'http://reports:8080/' }),
+    });
+    expect(posted.status).toBe(201);
+    const { id } = (await posted.json()) as { id: string };
+    const { stdout } = await setting.controlPlane.kubectl([
+      ...['-n', 'elsewhere', 'get', 'webhooks.hooks.krake.dev', id, '-o', 'jsonpath={.spec.url}'],
+    ]);
+    expect(stdout).toBe('http://reports:8080/');
+  });
+
+  it('the narrow role is enough for watchers, and for nothing else', async () => {
+    const headers = await as('watchers');
+    const posted = await fetch(`${strict.baseUrl}/job-done-watchers`, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: JSON.stringify({ jobName: 'narrow', jobDoneTriggerWebhooks: [{ webhookId: 'target' }] }),
+    });
+    expect(posted.status).toBe(201);
+    const { id } = (await posted.json()) as { id: string };
+    const seen = await fetch(`${strict.baseUrl}/job-done-watchers/${id}`, { headers });
+    expect(seen.status).toBe(200);
+    expect(await get(headers)).toBe(403);
   });
 
   it('none without the rights, and no token of another audience', async () => {

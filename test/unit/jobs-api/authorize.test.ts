@@ -175,6 +175,15 @@ describe('createAuthorize', () => {
     expect(statusOf(await authorize(access()))).toBe('shop');
   });
 
+  it('says which role is wanted, the smallest first', async () => {
+    const detailOf = async (resource: Access['resource']) => {
+      const refusal = await start({ allowed: false }).authorize(access({ resource }));
+      return JSON.stringify(refusal);
+    };
+    expect(await detailOf('jobdonewatchers')).toMatch(/krake-hooks-job-watchers .* krake-hooks-job-webhooks/);
+    expect(await detailOf('webhooks')).not.toContain('krake-hooks-job-watchers');
+  });
+
   it('no refusal repeats the token', async () => {
     for (const answers of [{ user: undefined }, { allowed: false }]) {
       expect(JSON.stringify(await start(answers).authorize(access()))).not.toContain(TOKEN);
