@@ -11,8 +11,9 @@ import type { CertificateIdentity } from './secret-contents.ts';
 import type { Situation } from './situation.ts';
 import { refsOf } from './wish.ts';
 
-/** A certificate that would live no longer than this, or no longer than this after the one there is, is not made. */
+/** One that would be good for no longer than this after the one there is, is not made in its place; less where lives are short. */
 const MIN_GAIN_MS = 60_000;
+const SECOND_MS = 1_000;
 
 type Renewal = 'first' | 'lost' | 'interrupted' | 'another-issuer' | 'age';
 
@@ -37,12 +38,12 @@ export function planCertificate(s: Situation): Step | undefined {
   return { do: 'issue-certificate', status, events: [event] };
 }
 
-/** There is one that signs, and it has not come to its end. What its end cuts off would be made faster and faster, for nothing. */
+/** There is one that signs, and it has not come to its end. */
 export function canIssue(
   { issuerSha256, issuerNotAfter }: Pick<ApplicationView, 'issuerSha256' | 'issuerNotAfter'>,
   now: number,
 ): boolean {
-  return issuerSha256 !== undefined && (issuerNotAfter === undefined || issuerNotAfter - now >= MIN_GAIN_MS);
+  return issuerSha256 !== undefined && (issuerNotAfter === undefined || issuerNotAfter > now);
 }
 
 /** Says that the application cannot have another certificate; empty: it can, or needs none. */
@@ -74,8 +75,10 @@ function reasonToIssue(s: Situation): Renewal | undefined {
   }
   if (newest.issuerSha256 !== issuerSha256) return 'another-issuer';
   if (s.now < renewAt(newest)) return undefined;
-  const gainMs = (issuerNotAfter ?? Infinity) - Date.parse(newest.notAfter);
-  return gainMs < MIN_GAIN_MS ? undefined : 'age';
+  // None outlives its issuer: towards the end of that they would be made faster and faster, for nothing.
+  const end = Date.parse(newest.notAfter);
+  const enough = Math.max(SECOND_MS, Math.min(MIN_GAIN_MS, end - renewAt(newest)));
+  return (issuerNotAfter ?? Infinity) - end < enough ? undefined : 'age';
 }
 
 function isSame(a: CertificateIdentity, b: CertificateIdentity): boolean {

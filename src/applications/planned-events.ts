@@ -76,7 +76,7 @@ export function signingCertificateEnded(name: string, notAfter: number, workload
   const at = new Date(notAfter).toISOString();
   const note =
     `Application ${name} can have no certificate after ${at}: what signs them ends then (pki.clientCertificates.intermediateCert); ` +
-    'put its successor into the files; until then signals by token are refused with 401, and new pods wait for their files';
+    'put its successor into the files; until then signals that need a certificate are answered 401, and pods of an application that begins wait for its files';
   return warning('SigningCertificateEnded', 'IssueCertificate', note, workloads);
 }
 

@@ -37,6 +37,17 @@ describe('when what signs comes to its end', () => {
     expect(seen.size).toBe(expected);
   });
 
+  it('certificates of seconds are renewed by an issuer of a minute', () => {
+    const world = createWorld();
+    Object.assign(world, { issuer: 'issuer-1', issuerNotAfter: world.now + 60_000, lifeMs: 4_000 });
+    addWorkload(world);
+    reconcile(world);
+    const [first] = listed(world);
+    world.now += 3_000;
+    expect(reasons(reconcile(world))).toEqual(['CertificateRenewed']);
+    expect(listed(world)).toEqual([first, world.secret?.certificate?.sha256]);
+  });
+
   it('everything else goes on without a certificate, with a condition and one Event; its successor mends it', () => {
     const world = createWorld();
     world.issuer = 'issuer-1';

@@ -77,7 +77,7 @@ function list(world: World, status: ApplicationStatus, auth: Auth): WorldSecret[
     world.issuer === undefined || auth !== 'token' || (world.issuerNotAfter ?? Infinity) <= world.now
       ? undefined
       : { sha256: sha256(`certificate${++world.counter}`), issuerSha256: world.issuer };
-  const lifeMs = Math.min(CERTIFICATE_MS, (world.issuerNotAfter ?? Infinity) - world.now);
+  const lifeMs = Math.min(world.lifeMs, (world.issuerNotAfter ?? Infinity) - world.now);
   const at = (ms: number) => new Date(world.now + ms).toISOString();
   const listed = certificate && {
     ...certificate,

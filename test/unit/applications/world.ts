@@ -31,6 +31,8 @@ export interface World {
   issuer: string | undefined;
   /** When that ends, ms since 1970; undefined: never. */
   issuerNotAfter: number | undefined;
+  /** Of a certificate. */
+  lifeMs: number;
   tokens: { lifetimeMs: number; graceMs: number };
   pods: Pod[];
   /** UIDs that the stored complete signal spoke of. */
@@ -87,6 +89,7 @@ export function createWorld(): World {
     secret: undefined,
     issuer: undefined,
     issuerNotAfter: undefined,
+    lifeMs: CERTIFICATE_MS,
     tokens: { lifetimeMs: 0, graceMs: 0 },
     pods: [],
     signalled: new Set(),
