@@ -68,8 +68,10 @@ function beginForApplication(draft: Draft, s: ShutdownSituation): void {
   const pods = leavingPods(s).filter(({ uid }) => !isSpokenFor(draft, uid));
   if (pods.length === 0) return;
   const open = draft.shutdown.conversations.find(takesMore);
-  if (open !== undefined) joinConversation(s, open, pods);
-  else if (!mustWait(draft, s)) begin(draft, s, 'application', 'deletion', pods);
+  if (open !== undefined) {
+    joinConversation(s, open, pods);
+    useVoluntary(draft, s, open, pods);
+  } else if (!mustWait(draft, s)) begin(draft, s, 'application', 'deletion', pods);
 }
 
 /** Each pod is asked, and its goodbyes are still awaited. */

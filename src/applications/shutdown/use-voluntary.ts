@@ -24,11 +24,13 @@ export function useVoluntary(
   }
   const spent = new Set<string>();
   for (const pod of pods) {
+    const entry = conversation.pods.find(({ uid }) => uid === pod.uid);
+    // There was no room for it: it has the next one.
+    if (entry === undefined) continue;
     const own = ownKeys(shutdownFrom, s.pods, pod);
     for (const key of own) spent.add(key);
     const signal = own.map((key) => shutdownFrom[key]).find((one) => one !== undefined && wasThere(pod, one));
-    const entry = conversation.pods.find(({ uid }) => uid === pod.uid);
-    if (entry !== undefined && signal !== undefined) entry.confirmation = confirmationOf(signal);
+    if (signal !== undefined) entry.confirmation = confirmationOf(signal);
   }
   const there = new Set(s.pods.map(({ uid }) => uid));
   const left = Object.fromEntries(
@@ -44,12 +46,12 @@ export function useVoluntary(
  * pod's alone, and one that is not proven nobody's where several pods have it (those in the network of their node).
  */
 function ownKeys(signals: Signals, all: readonly LivePod[], { uid, address }: LivePod): readonly string[] {
-  if (address === undefined) return [uid];
-  const proven = signals[address]?.pod;
+  const signal = address === undefined ? undefined : signals[address];
+  if (address === undefined || signal === undefined) return [uid];
   const isOwn =
-    proven === undefined
+    signal.pod === undefined
       ? all.filter((pod) => pod.address === address && !pod.finished).length === 1
-      : proven.uid === uid;
+      : signal.pod.uid === uid;
   return isOwn ? [uid, address] : [uid];
 }
 

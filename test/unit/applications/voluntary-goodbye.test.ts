@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Signal } from '../../../src/applications/application.ts';
 import {
+  callsOf,
   conversationsOf,
   createPod,
   createScene,
@@ -78,6 +79,31 @@ describe('a goodbye that nobody has asked for, of a proven pod', () => {
       outcome: 'voluntary',
       pods: [{ confirmation: byPod(0) }, { confirmation: byPod(1) }],
     });
+  });
+
+  it('pod form: also that of a pod which joins a conversation that goes on', () => {
+    const scene = createScene(POD_FORM, 1);
+    deleteWorkload(scene);
+    look(scene);
+    const [workload] = scene.workloads;
+    scene.pods = [...scene.pods, createPod(1, workload?.ref.uid)];
+    scene.status = { ...scene.status, signals: { shutdownFrom: { 'pod-1': byPod(1) } } };
+    look(scene);
+    expect(theConversation(scene).pods.map(({ uid }) => uid)).toEqual(['pod-0', 'pod-1']);
+    expect(saidBy(scene)).toEqual(['pod-1']);
+    expect(callsOf(scene).map(({ pod }) => pod?.uid)).toEqual(['pod-0']);
+  });
+
+  it('pod form: not spent for a pod that one conversation has no room for', () => {
+    const scene = createScene(POD_FORM, 2_001);
+    const last = { 'pod-2000': byPod(2_000) };
+    scene.status = { ...scene.status, signals: { shutdownFrom: last } };
+    deleteWorkload(scene);
+    look(scene);
+    expect(conversationsOf(scene).map(({ pods, outcome }) => [pods.length, outcome])).toEqual([
+      [2_000, undefined],
+      [1, 'voluntary'],
+    ]);
   });
 
   it('pod form: those of pods that are gone take no room for ever', () => {
