@@ -84,6 +84,31 @@ describe('a pod with a certificate', () => {
     expect(made && modesOf(made)).toEqual([0o444, 0o444, 0o444, 0o444]);
   });
 
+  it('gets no group where that would widen the mode of a Secret; the default mode and the API token are no reason', async () => {
+    const withSecret = (name: string, defaultMode?: number) =>
+      create(
+        pod(
+          { name, annotations: COMPLETE },
+          {
+            serviceAccountName: 'default',
+            volumes: [
+              {
+                name: 'own',
+                secret: { secretName: 'own', ...(defaultMode === undefined ? {} : { defaultMode }) },
+              },
+            ],
+          },
+        ),
+      );
+    const strict = await withSecret('strict', 0o400);
+    expect(strict.spec.securityContext).toEqual({});
+    expect(modesOf(strict)).toEqual([0o444, 0o444, 0o444, 0o444]);
+    const open = await withSecret('open');
+    expect(open.spec.volumes?.some(({ name }) => name.startsWith('kube-api-access-'))).toBe(true);
+    expect(open.spec.securityContext).toEqual({ fsGroup: OUR_GROUP });
+    expect(modesOf(open)).toEqual(FOR_GROUP);
+  });
+
   it('of Windows is taken by the API server, which refuses groups there', async () => {
     const made = await create(pod({ name: 'windows', annotations: COMPLETE }, { os: { name: 'windows' } }));
     expect(made.spec.securityContext).toEqual({});
