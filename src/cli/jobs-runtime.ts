@@ -101,12 +101,7 @@ export function createJobsRuntime(
           if (after?.open !== undefined) deliverer.offer(after.open);
           else if (before !== undefined) deliverer.forget(before.namespace, before.name);
         },
-        onWebhook(before, after) {
-          const { namespace, name } = (after ?? before)?.metadata ?? {};
-          if (namespace !== undefined && name !== undefined) deliverer.webhookChanged(namespace, name);
-          if (before !== undefined && after?.metadata.uid !== before.metadata.uid)
-            endpoints.forget(before.metadata.uid);
-        },
+        onWebhook: (before, after) => deliverer.webhookChanged(before, after),
       });
       for (const { open } of caches.deliveries.store.values()) if (open !== undefined) deliverer.offer(open);
       await deliverer.start(signal);

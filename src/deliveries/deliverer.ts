@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { pause, systemClock } from '../kube/index.ts';
 import {
   ANNOTATION_REDELIVER,
@@ -29,6 +30,7 @@ import type { DelivererEvents } from './deliverer-events.ts';
 import type { DelivererMetrics } from './deliverer-metrics.ts';
 import { endpointOf, isPending, keyOf, recordOf, type DeliveryRecord } from './delivery-record.ts';
 import type { EndpointStatus } from './endpoint-status.ts';
+import { afterMending, isMended } from './mended.ts';
 import type { OutcomeWriter } from './outcome-writer.ts';
 import { createReporter } from './reporter.ts';
 import type { SigningKeys } from './signing-keys.ts';
@@ -68,13 +70,18 @@ export interface Deliverer {
   offer(delivery: WebhookDelivery): void;
   /** It is gone, or the watch shows its end. */
   forget(namespace: string, name: string): void;
-  /** A Webhook has changed, come or gone: what waits for it looks again. */
-  webhookChanged(namespace: string, name: string): void;
+  /**
+   * A Webhook has changed, come or gone. If it is called in another way from now on (its URL was mended, or its keys), what waits for it is tried within seconds,
+   * whatever it has waited for; not all of it at once.
+   */
+  webhookChanged(before: Webhook | undefined, after: Webhook | undefined): void;
   pending(): number;
 }
 
 const STOP_GRACE_MS = 3_000;
 const FLUSH_MS = 3_000;
+/** What waits for an endpoint that was mended comes within this time. */
+const MENDED_SPREAD_MS = 5_000;
 /** The API server is away. */
 const TROUBLE_BACKOFF = { baseMs: 200, capMs: 5_000 };
 /** Says nothing of the endpoint. */
@@ -115,12 +122,20 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
   }
 
   /** The Webhook that is meant; undefined: it is gone. What would end the delivery is asked of the API server: its watch may be behind that of the deliveries. */
-  async function targetOf({ metadata: { namespace }, spec }: WebhookDelivery): Promise<Webhook | undefined> {
+  async function targetOf(delivery: WebhookDelivery): Promise<Webhook | undefined> {
+    const {
+      metadata: { namespace },
+      spec,
+    } = delivery;
     const { name, uid } = spec.webhook;
-    const cached = deps.webhook(namespace, name);
+    const cached = cachedTarget(delivery);
     if (cached?.metadata.uid === uid && whyDisabled(cached) === undefined) return cached;
     const live = await deps.readWebhook(namespace, name);
     return live?.metadata.uid === uid ? live : undefined;
+  }
+
+  function cachedTarget({ metadata, spec }: WebhookDelivery): Webhook | undefined {
+    return deps.webhook(metadata.namespace, spec.webhook.name);
   }
 
   async function tryOnce(record: DeliveryRecord, webhook: Webhook, signal: AbortSignal): Promise<Processed> {
@@ -132,6 +147,8 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     record.status = afterAttempt(known, webhook.spec, outcome, facts, options);
     report.attempted(record, webhook, outcome, facts.now - startedAt);
     outcomes.changed(record);
+    // It was mended while this call was under way.
+    if (isPending(record) && isMended(webhook, cachedTarget(record.delivery))) hasten(record);
     const pauseMs = pauseAsked(outcome, facts.now, options);
     if (pauseMs !== undefined) paused.add(endpointOf(record.delivery));
     return {
@@ -184,6 +201,16 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     if (asked === undefined) return;
     record.status = newRound(record.status, asked, now());
     outcomes.changed(record);
+  }
+
+  /** Its endpoint was mended. Written, lest the next leader waits for the time that was to be. */
+  function hasten(record: DeliveryRecord): void {
+    const status = afterMending(record.status, now() + deps.random() * MENDED_SPREAD_MS);
+    if (isDeepStrictEqual(status, record.status)) return;
+    record.status = status;
+    outcomes.changed(record);
+    const { delivery } = record;
+    queues?.add(endpointOf(delivery), keyOf(delivery), Math.max(0, dueInMs(record)));
   }
 
   function concurrencyOf(endpoint: string): number {
@@ -245,9 +272,17 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
       records.delete(key);
       queues?.remove(endpointOf(record.delivery), key);
     },
-    webhookChanged(namespace, name) {
+    webhookChanged(before, after) {
+      if (before === undefined) return;
       // Its concurrency is asked for at each turn. Of one that is gone, nothing has to wait for a breaker any more.
-      if (deps.webhook(namespace, name) === undefined) queues?.reset(`${namespace}/${name}`);
+      if (after !== undefined && !isMended(before, after)) return;
+      const endpoint = `${before.metadata.namespace}/${before.metadata.name}`;
+      paused.delete(endpoint);
+      queues?.reset(endpoint);
+      if (after === undefined) return;
+      for (const record of records.values()) {
+        if (endpointOf(record.delivery) === endpoint && isPending(record)) hasten(record);
+      }
     },
     pending: () => records.size,
   };

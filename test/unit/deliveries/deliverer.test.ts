@@ -220,6 +220,46 @@ describe('createDeliverer', () => {
     expect(world.calls).toHaveLength(1);
   });
 
+  it('what waits for an endpoint is tried soon after that was mended, and the time of it is written', async () => {
+    const world = await start();
+    const broken = webhookOf({ url: 'http://wrong/x' });
+    world.webhook = broken;
+    const nextAttemptAt = new Date(Date.now() + 3_600_000).toISOString();
+    for (const name of ['jd-1', 'jd-2'])
+      world.deliverer.offer({
+        ...fresh({ name }),
+        status: { phase: 'Pending', attempts: 4, refusals: 4, nextAttemptAt },
+      });
+    world.webhook = webhookOf({ description: 'merely described' });
+    world.deliverer.webhookChanged(webhookOf(), world.webhook);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(world.calls).toHaveLength(0);
+    world.deliverer.webhookChanged(broken, world.webhook);
+    await until(
+      'both',
+      () => world.patches.filter(({ status }) => status.phase === 'Delivered').length === 2,
+    );
+    expect(world.calls.map(({ url }) => url)).toEqual(['http://receiver/x', 'http://receiver/x']);
+  });
+
+  it('a call that fails while its endpoint is being mended is made again soon', async () => {
+    const world = await start();
+    const broken = webhookOf({ url: 'http://wrong/x' });
+    world.webhook = broken;
+    world.answer = ({ url }) => {
+      if (url !== broken.spec.url) return answered(200);
+      world.webhook = webhookOf();
+      world.deliverer.webhookChanged(broken, world.webhook);
+      return tooMany(500, '3600');
+    };
+    const startedAt = performance.now();
+    world.deliverer.offer(fresh());
+    await until('delivered', () => world.patches.at(-1)?.status.phase === 'Delivered');
+    expect(world.calls).toHaveLength(2);
+    // Not after the second that the first answer asked for.
+    expect(performance.now() - startedAt).toBeLessThan(800);
+  });
+
   it('what it writes of a request that is too long is what the watch cache takes for seen', async () => {
     const world = await start();
     const asked = fresh({ annotations: { [ANNOTATION_REDELIVER]: 'x'.repeat(100) } });
