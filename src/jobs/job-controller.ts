@@ -13,7 +13,7 @@ import type { JobCaches } from './job-caches.ts';
 import { deletedEvent, type JobFacts } from './job-facts.ts';
 import { createJobMarker, settledMark } from './job-marker.ts';
 import type { KnownWatcher } from './known-watcher.ts';
-import { createOutbox } from './outbox.ts';
+import { createOutbox, type OutboxEntry } from './outbox.ts';
 import { readOwnerAsks } from './owner-asks.ts';
 import { createWatcherKeeper } from './watcher-keeper.ts';
 import type { JobEvent, WebhookDelivery } from './webhook-delivery.ts';
@@ -60,7 +60,7 @@ interface Happening {
 export function createJobController(deps: JobControllerDeps, options: JobControllerOptions): JobController {
   const { client, caches, logger, now } = deps;
   const { index } = caches;
-  const outbox = createOutbox({ client, caches, onCreated: deps.deliver });
+  const outbox = createOutbox({ client, caches, onCreated: deps.deliver, onForeign });
   const marker = createJobMarker({
     isBusy: () => queue.depth() > 0,
     client,
@@ -182,7 +182,21 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
     return undefined;
   }
 
-  function record(job: JobFacts, reason: string, note: string): void {
+  function onForeign({ namespace, webhook, event }: OutboxEntry, delivery: string): void {
+    logger.warn('a delivery of somebody else told something else, and was replaced', {
+      namespace,
+      delivery,
+      webhook: webhook.name,
+      job: event.job.name,
+    });
+    record(
+      { namespace, ...event.job },
+      'ForeignDelivery',
+      `The WebhookDelivery ${delivery} was not made by krake-hooks and told something else of this Job; it was replaced, and may have been sent. See who may create webhookdeliveries in this namespace.`,
+    );
+  }
+
+  function record(job: Pick<JobFacts, 'namespace' | 'name' | 'uid'>, reason: string, note: string): void {
     const { namespace, name, uid } = job;
     const regarding = { apiVersion: 'batch/v1', kind: 'Job', namespace, name, uid };
     deps.events.record({ regarding, type: 'Warning', reason, action: 'Deliver', note });

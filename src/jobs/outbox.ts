@@ -3,13 +3,16 @@ import { API_VERSION, WEBHOOK_DELIVERIES } from './api-version.ts';
 import type { JobCaches } from './job-caches.ts';
 import { deliveryName } from './names.ts';
 import { projectDelivery, type KnownDelivery } from './known-delivery.ts';
+import { tellsSame } from './same-happening.ts';
 import type { JobEvent, WebhookDelivery } from './webhook-delivery.ts';
 
 export interface OutboxDeps {
-  readonly client: Pick<KubeClient, 'create' | 'get'>;
+  readonly client: Pick<KubeClient, 'create' | 'delete' | 'get'>;
   readonly caches: Pick<JobCaches, 'deliveries'>;
   /** Told of each delivery as soon as the API server has it, before the watch brings it. May be told twice. */
   readonly onCreated: (delivery: WebhookDelivery) => void;
+  /** Somebody else has put a delivery under the name of this one, which tells something else. It was taken away. */
+  readonly onForeign: (entry: OutboxEntry, name: string) => void;
 }
 
 export interface OutboxEntry {
@@ -19,7 +22,10 @@ export interface OutboxEntry {
   readonly occasion?: string | undefined;
 }
 
-/** The deliveries that exist. What was created here is known at once, and until the watch brings it. */
+/**
+ * The deliveries that exist. What was created here is known at once, and until the watch brings it. Names can be foreseen, so one that is there already counts only
+ * if it tells the same; else ours takes its place.
+ */
 export interface Outbox {
   find(entry: OutboxEntry): KnownDelivery | undefined;
   /** Resolves once the API server has it, whoever created it. On repeat: the same object, nothing new. */
@@ -28,7 +34,7 @@ export interface Outbox {
   seen(before: KnownDelivery | undefined, after: KnownDelivery | undefined): void;
 }
 
-export function createOutbox({ client, caches, onCreated }: OutboxDeps): Outbox {
+export function createOutbox({ client, caches, onCreated, onForeign }: OutboxDeps): Outbox {
   const created = new Map<string, KnownDelivery>();
   const underWay = new Map<string, Promise<KnownDelivery>>();
 
@@ -38,7 +44,7 @@ export function createOutbox({ client, caches, onCreated }: OutboxDeps): Outbox 
     if (known === undefined) throw new Error(`the delivery ${name} is being deleted`);
     const key = `${entry.namespace}/${name}`;
     // What the watch has brought already may have been sent meanwhile: this answer is older then.
-    if (caches.deliveries.get(key) !== undefined) return known;
+    if (caches.deliveries.get(key)?.uid === known.uid) return known;
     created.set(key, known);
     if (known.open !== undefined) onCreated(known.open);
     return known;
@@ -56,15 +62,21 @@ export function createOutbox({ client, caches, onCreated }: OutboxDeps): Outbox 
       return await client.create<WebhookDelivery>(WEBHOOK_DELIVERIES, namespace, body);
     } catch (error) {
       if (!(error instanceof KubeApiError) || error.reason !== 'AlreadyExists') throw error;
-      const existing = await client.get<WebhookDelivery>({ resource: WEBHOOK_DELIVERIES, namespace, name });
+      const ref = { resource: WEBHOOK_DELIVERIES, namespace, name };
+      const existing = await client.get<WebhookDelivery>(ref);
       if (existing === undefined) throw error;
-      return existing;
+      if (tellsSame(existing.spec, entry)) return existing;
+      await client.delete(ref, { uid: existing.metadata.uid });
+      onForeign(entry, name);
+      return await client.create<WebhookDelivery>(WEBHOOK_DELIVERIES, namespace, body);
     }
   };
 
   const find = (entry: OutboxEntry): KnownDelivery | undefined => {
     const key = `${entry.namespace}/${nameOf(entry)}`;
-    return caches.deliveries.get(key) ?? created.get(key);
+    return [caches.deliveries.get(key), created.get(key)].find(
+      (known) => known !== undefined && tellsSame(known, entry),
+    );
   };
 
   return {
@@ -84,7 +96,10 @@ export function createOutbox({ client, caches, onCreated }: OutboxDeps): Outbox 
     },
     seen(before, after) {
       const known = after ?? before;
-      if (known !== undefined) created.delete(`${known.namespace}/${known.name}`);
+      if (known === undefined) return;
+      const key = `${known.namespace}/${known.name}`;
+      // Not by what it still shows of one that ours has replaced.
+      if (created.get(key)?.uid === known.uid) created.delete(key);
     },
   };
 }
