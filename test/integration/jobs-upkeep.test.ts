@@ -184,6 +184,25 @@ describe('the file of job families', () => {
     }
   });
 
+  it('a Webhook of somebody else’s that has the name of one stays as it is, and the others are made', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'krake-hooks-families-'));
+    const file = join(folder, 'families.yaml');
+    const { url } = scene.receiver;
+    try {
+      await scene.setting.stopReplicas();
+      await scene.setting.createWebhook('family-nightly-1', { url: `${url}/mine` });
+      await writeFile(file, families(url, '{"night":1}'));
+      const replica = await scene.setting.replica({ 'jobs.familiesFile': file });
+      await eventually('a word about it', () =>
+        replica.output().includes('family-nightly-1 exists and is not ours'),
+      );
+      const urls = (await made()).map((each) => each.url).sort();
+      expect(urls).toEqual([`${url}/hourly`, `${url}/mine`]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   async function runNightly(): Promise<void> {
     const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'a', image: 'a' }] } };
     const cronJob = await scene.setting.admin.create(
