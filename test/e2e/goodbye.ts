@@ -73,6 +73,13 @@ function expectSavedBefore(
   return saved;
 }
 
+/** Each call to one of the pods said this of why they are to go. */
+export async function expectReason(scene: Scene, pods: readonly string[], reason: string): Promise<void> {
+  const asked = (await scene.journal()).filter(({ event, pod }) => event === 'asked' && pods.includes(pod));
+  const said = asked.map(({ body = '{}' }) => (JSON.parse(body) as { readonly reason?: string }).reason);
+  expect(new Set(said)).toEqual(new Set([reason]));
+}
+
 /** Nobody was asked, and the pods are gone. */
 export async function expectNobodyAsked(scene: Scene, pods: readonly string[]): Promise<void> {
   const of = (await scene.journal()).filter(({ pod }) => pods.includes(pod));

@@ -9,6 +9,7 @@ onNode('before a workload is deleted it is asked to shut down', () => {
   describe.each([
     ['background', ['delete', 'deployment', 'counter']],
     ['foreground', ['delete', 'deployment', 'counter', '--cascade=foreground']],
+    ['by-force', ['delete', 'deployment', 'counter', '--force', '--grace-period=0']],
     // Argo CD's default: foreground propagation, asked of the API.
     [
       'argo',

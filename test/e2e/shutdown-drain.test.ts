@@ -1,6 +1,6 @@
 import { afterAll, expect, it } from '@jest/globals';
 import { connectToCluster } from '../cluster/running-cluster.ts';
-import { expectGoodbyes } from './goodbye.ts';
+import { expectGoodbyes, expectReason } from './goodbye.ts';
 import { onNode } from './on-node.ts';
 import { createStage, STORY_TIMEOUT_MS, type Scene } from './shutdown-scene.ts';
 
@@ -39,6 +39,7 @@ onNode('kubectl drain', () => {
       expect(await drain(scene, 'drained')).toContain('drained');
       await scene.untilGone(pods);
       const [saved] = await expectGoodbyes(scene, pods);
+      await expectReason(scene, pods, 'eviction');
       await uncordon();
       await scene.untilReady('drained', 1, pods);
       expect((await scene.journal()).findLast(({ event }) => event === 'started')?.count).toBe(saved?.count);

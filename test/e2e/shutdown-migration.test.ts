@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { expectGoodbyes } from './goodbye.ts';
+import { expectGoodbyes, expectReason } from './goodbye.ts';
 import { onNode } from './on-node.ts';
 import { createStage, STORY_TIMEOUT_MS } from './shutdown-scene.ts';
 
@@ -27,6 +27,7 @@ onNode('an application is moved', () => {
         ]);
         await scene.untilGone(before);
         const [saved] = await expectGoodbyes(scene, before);
+        await expectReason(scene, before, 'requested');
         const [after = ''] = await scene.untilReady('counter', 1, before);
         const moved = await scene.untilNow('deployment-counter', 'Running again', ({ status }) => {
           return (
@@ -36,6 +37,7 @@ onNode('an application is moved', () => {
         });
         expect(moved.metadata.uid).toBe(running.metadata.uid);
         expect(moved.status?.tokenSha256).toBe(running.status?.tokenSha256);
+        expect(moved.status?.certificates).toEqual(running.status?.certificates);
         const phases = scene.applications.map(({ object }) => object.status?.phase);
         expect(phases.filter((phase, i) => phase !== phases[i - 1]).slice(-2)).toEqual([
           'Migrating',

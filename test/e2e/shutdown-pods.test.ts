@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { expectGoodbyes, expectNobodyAsked } from './goodbye.ts';
+import { expectGoodbyes, expectNobodyAsked, expectReason } from './goodbye.ts';
 import { onNode } from './on-node.ts';
 import { createStage, STORY_TIMEOUT_MS } from './shutdown-scene.ts';
 
@@ -72,6 +72,7 @@ onNode('before single pods go they are asked to shut down', () => {
       await scene.kubectl(['scale', 'deployment/counter', '--replicas=1']);
       const gone = await scene.untilSomeGone(pods, 2);
       await expectGoodbyes(scene, gone);
+      await expectReason(scene, gone, 'scale-down');
       await expectNobodyAsked(
         scene,
         pods.filter((pod) => !gone.includes(pod)),
