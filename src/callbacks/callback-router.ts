@@ -1,6 +1,6 @@
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { HOOKS, type Hook } from '../contract/index.ts';
-import { sendProblem, sendProblemAndClose } from '../http/index.ts';
+import { bearerOf, createTokenBuckets, sendProblem, sendProblemAndClose } from '../http/index.ts';
 import type { LogFields, Logger } from '../observability/index.ts';
 import {
   answerTo,
@@ -15,7 +15,6 @@ import { shortHash, type Audit } from './audit.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
 import { createFloodLog } from './flood-log.ts';
 import type { Evidence } from './prove-sender.ts';
-import { bearerOf } from './read-bearer.ts';
 import { readSignalBody } from './read-signal-body.ts';
 import {
   createSignalReceiver,
@@ -24,7 +23,6 @@ import {
 } from './receive-signal.ts';
 import type { ReadShownCertificate } from './shown-certificate.ts';
 import { addressOf, sourceOf } from './source-of.ts';
-import { createTokenBuckets } from './token-buckets.ts';
 
 export interface CallbackRouterDeps extends Omit<SignalReceiverDeps, 'metrics'> {
   readonly shownCertificate: ReadShownCertificate;

@@ -1,5 +1,5 @@
 import type { AuditedAnswer } from './audited-answer.ts';
-import { createTokenBuckets, takeOfEach } from './token-buckets.ts';
+import { createTokenBuckets, takeOfEach } from '../http/index.ts';
 
 /** Refusals, gathered by application and reason, in bounded memory. */
 export interface RefusalGathering {

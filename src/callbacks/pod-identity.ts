@@ -7,7 +7,7 @@ import type { IssuerKeys } from './issuer-keys.ts';
 import { readBearer, type BearerRefusal, type ClaimedPod } from './read-bearer.ts';
 import { reviewToken, type ReviewedPod, type TokenReview } from './review-token.ts';
 import { createSingleFlight } from './single-flight.ts';
-import { createTokenBuckets, takeOfEach } from './token-buckets.ts';
+import { createTokenBuckets, takeOfEach } from '../http/index.ts';
 
 export type IdentityCheck =
   | { readonly kind: 'pod'; readonly pod: ReviewedPod }

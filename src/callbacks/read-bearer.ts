@@ -25,12 +25,6 @@ export type ReadBearer =
 const MAX_LENGTH = 8_192;
 const JWT = /^([A-Za-z0-9_-]{2,2048})\.([A-Za-z0-9_-]{2,6144})\.([A-Za-z0-9_-]{2,2048})$/;
 
-/** The token of `Authorization: Bearer …`; undefined: there is none. */
-export function bearerOf(authorization: string | undefined): string | undefined {
-  const [, token] = /^Bearer +([^\s]+) *$/i.exec(authorization ?? '') ?? [];
-  return token;
-}
-
 /**
  * What can be seen of a token without asking anybody: whether it could be one of ours at all. Proves nothing; it spares the API server the
  * question. Pure.

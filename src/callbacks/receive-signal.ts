@@ -12,7 +12,7 @@ import { createSenderProof, type ProvenSender, type SenderProofDeps } from './pr
 import type { ReceivedSignal, SignalOutcome, SignalRequest } from './signal-outcome.ts';
 import type { SignalStore, StoreResult } from './signal-store.ts';
 import { createSingleFlight } from './single-flight.ts';
-import { createTokenBuckets } from './token-buckets.ts';
+import { createTokenBuckets } from '../http/index.ts';
 
 export interface SignalReceiverDeps extends SenderProofDeps {
   readonly applications: ApplicationLookup;

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { bearerOf } from '../http/index.ts';
 import type { KubeClient, KubeObject } from '../kube/index.ts';
 import { problem, type Outcome } from './outcome.ts';
 import { createQuestionBudget, QuestionRefused } from './question-budget.ts';
-import { bearerOf, mayBeOurs } from './read-token.ts';
+import { mayBeOurs } from './read-token.ts';
 import { createRecentAnswers } from './recent-answers.ts';
 
 export interface AuthorizeOptions {

@@ -1,11 +1,4 @@
-const MAX_TOKEN = 16_384;
 const JWT = /^[\w-]{2,4096}\.([\w-]{2,12288})\.[\w-]{2,4096}$/;
-
-/** The token of `Authorization: Bearer …`; undefined: there is none. */
-export function bearerOf(authorization: string): string | undefined {
-  const token = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
-  return token === undefined || token.length > MAX_TOKEN ? undefined : token;
-}
 
 /**
  * Whether it is worth asking the API server about a token: where it has to have one of our audiences it is a JWT that says so, and one that says it has expired is

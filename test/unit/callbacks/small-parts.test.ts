@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { projectApplication } from '../../../src/callbacks/project-application.ts';
 import { createSingleFlight } from '../../../src/callbacks/single-flight.ts';
 import { addressOf, sourceOf } from '../../../src/callbacks/source-of.ts';
-import { createTokenBuckets, takeOfEach } from '../../../src/callbacks/token-buckets.ts';
+import { createTokenBuckets, takeOfEach } from '../../../src/http/token-buckets.ts';
 import { createTokenProof } from '../../../src/callbacks/token-proof.ts';
 
 describe('token buckets', () => {
