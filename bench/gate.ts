@@ -124,7 +124,6 @@ async function switchGate(controlPlane: ControlPlane, configuration: string, isO
   await sleep(2_000);
 }
 
-/** Its conversation is over and lets everybody go: the way that each deletion takes after a goodbye. */
 async function createApplication(client: FullKubeClient): Promise<void> {
   await client.create(APPLICATIONS, NAMESPACE, {
     apiVersion: APPLICATIONS.apiVersion,
@@ -132,6 +131,10 @@ async function createApplication(client: FullKubeClient): Promise<void> {
     metadata: { name: 'web', namespace: NAMESPACE },
     spec: { hooks: ['complete', 'shutdown'] },
   });
+}
+
+/** Its conversation is over and lets its pods go: the way that each deletion takes after a goodbye. */
+async function letGo(client: FullKubeClient, pods: readonly Pod[]): Promise<void> {
   const at = new Date().toISOString();
   const over = {
     ...{
@@ -142,13 +145,15 @@ async function createApplication(client: FullKubeClient): Promise<void> {
       round: 1,
       needed: 1,
     },
-    ...{ startedAt: at, roundStartedAt: at, deadline: at, outcome: 'confirmed', endedAt: at, pods: [] },
+    ...{ startedAt: at, roundStartedAt: at, deadline: at, outcome: 'confirmed', endedAt: at, pods },
   };
   const shutdown = { sequence: 1, going: {}, conversations: [over] };
   await client.patch(
     { resource: APPLICATIONS, namespace: NAMESPACE, name: 'web', subresource: 'status' },
     { type: 'merge', body: { status: { shutdown } } },
   );
+  // The gate learns of it by a watch.
+  await sleep(500);
 }
 
 async function deletePods(client: FullKubeClient, hooks: string, count: number): Promise<Run> {
@@ -187,6 +192,7 @@ async function createPods(client: FullKubeClient, hooks: string, count: number):
     await client.patch({ ...ref, subresource: 'status' }, { type: 'merge', body: { status } });
     pods.push({ name: `pod-${i}`, uid: created.metadata.uid ?? '' });
   });
+  await letGo(client, pods);
   return pods;
 }
 
