@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { ServerResponse } from 'node:http';
 import { eventually, startJobsSetting, type JobsReplica, type JobsSetting } from './jobs-setting.ts';
 import { answerWith, hang, ok, startReceiver, type Receiver } from './jobs-receiver.ts';
 
@@ -131,7 +132,33 @@ describe('20 of 20', () => {
     await expectAllDelivered(names);
   });
 
-  it('kill -9 while sending, the answers unread', async () => {
+  it('kill -9 with answers that were given, and are unread', async () => {
+    const names = await prepare();
+    const replica = await setting.replica();
+    const open: { readonly id: string; readonly response: ServerResponse }[] = [];
+    receiver.behave((response, { id }) => void open.push({ id, response }));
+    await createJobs(names);
+    await register(names, replica);
+    await finishJobs(names);
+    await eventually('requests that wait', () => open.length > 3);
+    // It does not read any more: what is answered now stays in its socket.
+    process.kill(replica.pid, 'SIGSTOP');
+    receiver.behave(hang);
+    const answered = [...open];
+    await Promise.all(
+      answered.map(
+        ({ response }) => new Promise<void>((resolve) => void response.writeHead(200).end('ok', resolve)),
+      ),
+    );
+    await replica.kill();
+    receiver.behave(ok);
+    await setting.replica();
+    await expectAllDelivered(names, { twiceAtMost: 2 });
+    // Nobody knows that they have come, so they come once more, under the same id.
+    expect(answered.map(({ id }) => receiver.ids().get(id))).toEqual(answered.map(() => 2));
+  });
+
+  it('kill -9 while sending', async () => {
     const names = await prepare();
     const replica = await setting.replica();
     receiver.behave(hang);

@@ -89,7 +89,9 @@ describe('1,000 Jobs', () => {
     await setting.createWebhook('target', { url: target.url });
     const names = namesOf('killed');
     const annotations = { 'hooks.krake.dev/on-job-done': 'target' };
-    await forEach(names, (name) => setting.createJob(name, { annotations }));
+    const watched = new Set(names.filter((_, n) => n % 10 === 0));
+    await forEach(names, (name) => setting.createJob(name, watched.has(name) ? {} : { annotations }));
+    await forEach([...watched], (name) => setting.createWatcher(`watch-${name}`, name, ['target']));
     let replica = await setting.replica();
     const third = Math.ceil(COUNT / 3);
     for (const part of [names.slice(0, third), names.slice(third, 2 * third), names.slice(2 * third)]) {
@@ -115,5 +117,10 @@ describe('1,000 Jobs', () => {
       },
       120_000,
     );
+    await eventually('no watcher in PROCESSING', async () => {
+      const kubectl = ['-n', 'shop', 'get', 'jdw', '-o', 'jsonpath={.items[*].status.phase}'];
+      const phases = (await setting.controlPlane.kubectl(kubectl)).stdout.split(' ');
+      return phases.length === watched.size && phases.every((phase) => phase === 'COMPLETED');
+    });
   });
 });
