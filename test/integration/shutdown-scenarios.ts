@@ -89,7 +89,8 @@ const serviceForm: Pick<Scenario, 'manners' | 'annotations' | 'prepare' | 'settl
   },
 };
 
-export const scenarios: Readonly<Record<string, Scenario>> = {
+/** Two halves of about the same length, so that they can be played beside each other. */
+export const removalsOfWorkloads: Readonly<Record<string, Scenario>> = {
   'background deletion of a Deployment': {
     manners: { goodbyeAfterMs: 50 },
     remove: deletion('deployment', 'web'),
@@ -98,6 +99,43 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'foreground deletion of a Deployment': {
     manners: { goodbyeAfterMs: 50 },
     remove: deletion('deployment', 'web', '--cascade=foreground'),
+    isOver: isDeploymentOver,
+  },
+  'a silent application, retried and timed out': {
+    manners: { goodbyeAfterMs: undefined },
+    annotations: { 'hooks.krake.dev/shutdown-timeout': '2s', 'hooks.krake.dev/shutdown-retries': '1' },
+    remove: deletion('deployment', 'web'),
+    isOver: isDeploymentOver,
+  },
+  'service form: deletion of a Deployment': {
+    ...serviceForm,
+    remove: deletion('deployment', 'web'),
+    isOver: isDeploymentOver,
+  },
+};
+
+/** Of pods, and of all that is in a namespace. */
+export const removalsOfPods: Readonly<Record<string, Scenario>> = {
+  'a silent application, given up and released by a person': {
+    manners: { goodbyeAfterMs: undefined },
+    annotations: {
+      'hooks.krake.dev/shutdown-timeout': '2s',
+      'hooks.krake.dev/shutdown-failure': 'give-up',
+    },
+    async remove(scene, { application }) {
+      await scene.kubectl('delete', '--wait=false', 'deployment', 'web');
+      await waitFor(
+        'it to be given up',
+        async () => {
+          const { conversations = [] } = (await scene.application(application))?.status?.shutdown ?? {};
+          return conversations.some(({ givenUpAt }) => givenUpAt !== undefined) || undefined;
+        },
+        SOON,
+      );
+      await insist('the release to be heard', () =>
+        scene.kubectl('annotate', 'application', application, 'hooks.krake.dev/request=release'),
+      );
+    },
     isOver: isDeploymentOver,
   },
   'deletion of a pod': {
@@ -120,20 +158,11 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
     isOver: (scene) => isGone(scene, `namespace/${scene.namespace}`),
   },
-  'a silent application, retried and timed out': {
-    manners: { goodbyeAfterMs: undefined },
-    annotations: { 'hooks.krake.dev/shutdown-timeout': '2s', 'hooks.krake.dev/shutdown-retries': '1' },
-    remove: deletion('deployment', 'web'),
-    isOver: isDeploymentOver,
-  },
-  'service form: deletion of a Deployment': {
-    ...serviceForm,
-    remove: deletion('deployment', 'web'),
-    isOver: isDeploymentOver,
-  },
   'service form: eviction of a pod': {
     ...serviceForm,
     remove: evictFirstPod,
     isOver: isFirstPodOver,
   },
 };
+
+export const scenarios: Readonly<Record<string, Scenario>> = { ...removalsOfWorkloads, ...removalsOfPods };
