@@ -1,4 +1,5 @@
 import { expect, it } from '@jest/globals';
+import { eventually } from './eventually.ts';
 import { expectGoodbyes } from './goodbye.ts';
 import { waitForRollout } from './installation.ts';
 import { nodePod } from './node-pod.ts';
@@ -17,6 +18,9 @@ onNode('our own processes are replaced while an application shuts down', () => {
       const { metadata } = await scene.untilApplication('deployment-counter', 'called', ({ status }) => {
         return status?.shutdown?.conversations.at(-1)?.ask !== undefined;
       });
+      await eventually('the application to hear it', async () => {
+        return (await scene.journal()).some(({ event }) => event === 'asked') || undefined;
+      });
       const restart = [
         'rollout',
         'restart',
@@ -31,7 +35,9 @@ onNode('our own processes are replaced while an application shuts down', () => {
       const journal = await scene.journal();
       const asked = journal.filter(({ event }) => event === 'asked').map(({ body = '' }) => body);
       const attempts = asked.map((body) => (JSON.parse(body) as { attempt: number }).attempt);
-      expect(attempts).toEqual(attempts.map((_, i) => i + 1));
+      // One that did not get through is counted, too; none comes twice.
+      expect(attempts.length).toBeGreaterThan(1);
+      expect(attempts).toEqual([...new Set(attempts)].sort((a, b) => a - b));
       const saved = journal.findIndex(({ event }) => event === 'saved');
       expect(saved).toBeGreaterThan(0);
       expect(journal.findIndex(({ event }) => event === 'terminated')).toBeGreaterThan(saved);
