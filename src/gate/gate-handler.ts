@@ -1,3 +1,4 @@
+import { isFreeToGo } from '../applications/index.ts';
 import { KubeApiError, KubeUnreachableError, type Clock, type KubeClient } from '../kube/index.ts';
 import type { Logger } from '../observability/index.ts';
 import {
@@ -163,8 +164,10 @@ export function createGateHandler(deps: GateHandlerDeps, options: GateHandlerOpt
   );
 }
 
+/** It was let go by its name, not with all of the application. */
 function isNamed({ conversations }: GateApplication, { pod }: Asked): boolean {
-  return conversations.some(({ pods }) => pods.some(({ uid }) => uid === pod.uid));
+  const ofNamed = conversations.map((conversation) => ({ ...conversation, scope: 'pods' as const }));
+  return isFreeToGo(ofNamed, pod.uid);
 }
 
 function passed(reason: PassReason, asked?: Asked): Verdict {
