@@ -1,9 +1,9 @@
 import { APPLICATIONS } from '../applications/index.ts';
 import type { Clock, RecordedEvent } from '../kube/index.ts';
+import { createTokenBuckets } from '../http/index.ts';
 import type { AuditedAnswer } from './audited-answer.ts';
 import type { Evidence } from './prove-sender.ts';
 import { createRefusalGathering, GATHER_MS } from './gather-refusals.ts';
-import { createTokenBuckets } from '../http/index.ts';
 
 /** Tells of accepted and refused signals by Events on the Application. A component: to be stopped after the listener, before the Events are flushed. */
 export interface Audit {

@@ -1,6 +1,13 @@
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { HOOKS, type Hook } from '../contract/index.ts';
-import { bearerOf, createTokenBuckets, sendProblem, sendProblemAndClose } from '../http/index.ts';
+import {
+  addressOf,
+  bearerOf,
+  createTokenBuckets,
+  sendProblem,
+  sendProblemAndClose,
+  sourceOf,
+} from '../http/index.ts';
 import type { LogFields, Logger } from '../observability/index.ts';
 import {
   answerTo,
@@ -22,7 +29,6 @@ import {
   type SignalReceiverOptions,
 } from './receive-signal.ts';
 import type { ReadShownCertificate } from './shown-certificate.ts';
-import { addressOf, sourceOf } from './source-of.ts';
 
 export interface CallbackRouterDeps extends Omit<SignalReceiverDeps, 'metrics'> {
   readonly shownCertificate: ReadShownCertificate;

@@ -1,5 +1,5 @@
-import type { AuditedAnswer } from './audited-answer.ts';
 import { createTokenBuckets, takeOfEach } from '../http/index.ts';
+import type { AuditedAnswer } from './audited-answer.ts';
 
 /** Refusals, gathered by application and reason, in bounded memory. */
 export interface RefusalGathering {

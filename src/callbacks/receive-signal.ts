@@ -1,5 +1,6 @@
 import type { Hook } from '../contract/index.ts';
 import type { Clock } from '../kube/index.ts';
+import { createTokenBuckets } from '../http/index.ts';
 import type { ApplicationLookup, KnownApplication } from './application-lookup.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
 import { decideGoodbye } from './decide-goodbye.ts';
@@ -12,7 +13,6 @@ import { createSenderProof, type ProvenSender, type SenderProofDeps } from './pr
 import type { ReceivedSignal, SignalOutcome, SignalRequest } from './signal-outcome.ts';
 import type { SignalStore, StoreResult } from './signal-store.ts';
 import { createSingleFlight } from './single-flight.ts';
-import { createTokenBuckets } from '../http/index.ts';
 
 export interface SignalReceiverDeps extends SenderProofDeps {
   readonly applications: ApplicationLookup;

@@ -1,5 +1,5 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
-import { addressOf } from './source-of.ts';
+import { addressOf } from '../http/index.ts';
 
 type Family = 'ipv4' | 'ipv6';
 

@@ -12,6 +12,7 @@ export {
 export { DEFAULT_LIMITS, type ListenerLimits } from './listener-limits.ts';
 export { parseJson, type JsonResult } from './parse-json.ts';
 export { problemBody, sendProblem, sendProblemAndClose, type Problem } from './problem.ts';
+export { addressOf, sourceOf } from './source-of.ts';
 export {
   createTokenBuckets,
   takeOfEach,

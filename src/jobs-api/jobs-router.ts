@@ -1,5 +1,5 @@
 import express, { type NextFunction, type Request, type Response } from 'express';
-import { sendProblem, sendProblemAndClose } from '../http/index.ts';
+import { sendProblem, sendProblemAndClose, sourceOf } from '../http/index.ts';
 import type { JobCaches } from '../jobs/index.ts';
 import type { Logger } from '../observability/index.ts';
 import { API_PAGE } from './api-page.ts';
@@ -58,7 +58,7 @@ export function createJobsRouter(deps: JobsRouterDeps): express.Express {
     if (named !== undefined && !NAMESPACE.test(named))
       return problem(400, 'malformed', 'namespace is no name of a namespace.');
     const { authorization } = request.headers;
-    const source = request.socket.remoteAddress ?? '';
+    const source = sourceOf(request.socket.remoteAddress);
     const authorized = await deps.authorize({ ...ACCESS[name], namespace: named, authorization, source });
     if (authorized.kind === 'refused') return authorized.outcome;
     const { namespace } = authorized;

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { projectApplication } from '../../../src/callbacks/project-application.ts';
 import { createSingleFlight } from '../../../src/callbacks/single-flight.ts';
-import { addressOf, sourceOf } from '../../../src/callbacks/source-of.ts';
+import { addressOf, sourceOf } from '../../../src/http/source-of.ts';
 import { createTokenBuckets, takeOfEach } from '../../../src/http/token-buckets.ts';
 import { createTokenProof } from '../../../src/callbacks/token-proof.ts';
 
