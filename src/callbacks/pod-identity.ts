@@ -1,13 +1,12 @@
 import { hash } from 'node:crypto';
-import type { Clock, KubeClient } from '../kube/index.ts';
+import { createTokenBuckets, takeOfEach } from '../http/index.ts';
+import { createFailureBreaker, type Clock, type KubeClient } from '../kube/index.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
 import { createExpiringCache } from './expiring-cache.ts';
-import { createFailureBreaker } from './failure-breaker.ts';
 import type { IssuerKeys } from './issuer-keys.ts';
 import { readBearer, type BearerRefusal, type ClaimedPod } from './read-bearer.ts';
 import { reviewToken, type ReviewedPod, type TokenReview } from './review-token.ts';
 import { createSingleFlight } from './single-flight.ts';
-import { createTokenBuckets, takeOfEach } from '../http/index.ts';
 
 export type IdentityCheck =
   | { readonly kind: 'pod'; readonly pod: ReviewedPod }

@@ -1,4 +1,5 @@
 import { createTokenBuckets } from '../http/index.ts';
+import { createFailureBreaker } from '../kube/index.ts';
 
 /** How many questions about callers the API server is asked; the connections are those that deliveries are stored over. */
 export interface QuestionBudget {
@@ -16,10 +17,10 @@ export class QuestionRefused extends Error {
   /** Whole, at least 1. */
   readonly retryAfterSeconds: number;
 
-  constructor(isOfSource: boolean, waitSeconds: number) {
+  constructor(isOfSource: boolean, retryAfterSeconds: number) {
     super('too many questions about callers');
     this.isOfSource = isOfSource;
-    this.retryAfterSeconds = Math.max(1, Math.ceil(waitSeconds));
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 
@@ -27,21 +28,18 @@ export class QuestionRefused extends Error {
 const ALL = { ratePerSecond: 200, burst: 400 };
 /** Nobody who works has so many wrong tokens. */
 const REFUSALS = { ratePerSecond: 1, burst: 20 };
-/** Failures in a row after which nobody is asked for a while. */
-const BREAKER = { failures: 5, openMs: 2_000 };
+/** Nobody is asked for this long after some failures in a row. */
+const OPEN_MS = 2_000;
 
 export function createQuestionBudget(monotonic: () => number): QuestionBudget {
   const all = createTokenBuckets(ALL, monotonic);
   const refusals = createTokenBuckets(REFUSALS, monotonic);
-  let failures = 0;
-  let openUntil = 0;
+  const breaker = createFailureBreaker(monotonic, OPEN_MS);
 
   function check(source: string): void {
     const waitOfSource = refusals.wait(source);
     if (waitOfSource > 0) throw new QuestionRefused(true, waitOfSource);
-    if (failures >= BREAKER.failures && monotonic() < openUntil)
-      throw new QuestionRefused(false, (openUntil - monotonic()) / 1_000);
-    const wait = all.take('all');
+    const wait = all.take('all') || breaker.admit();
     if (wait > 0) throw new QuestionRefused(false, wait);
   }
 
@@ -50,11 +48,10 @@ export function createQuestionBudget(monotonic: () => number): QuestionBudget {
       check(source);
       try {
         const answer = await question();
-        failures = 0;
+        breaker.succeeded();
         return answer;
       } catch (error) {
-        failures += 1;
-        openUntil = monotonic() + BREAKER.openMs;
+        breaker.failed();
         throw error;
       }
     },

@@ -1,6 +1,7 @@
 export { pause, systemClock, type Clock } from './clock.ts';
 export { createKubeClient, type KubeClientOptions } from './create-kube-client.ts';
 export { createEventRecorder, type EventRecorder, type EventRecorderOptions } from './event-recorder.ts';
+export { createFailureBreaker, type FailureBreaker } from './failure-breaker.ts';
 export { isConflict, isNotFound, KubeApiError } from './kube-api-error.ts';
 export type * from './kube-client.ts';
 export { KubeUnreachableError } from './kube-unreachable-error.ts';

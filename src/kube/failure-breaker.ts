@@ -1,4 +1,4 @@
-/** Stops asking somebody who does not answer. */
+/** Stops asking the API server what can be left unanswered, while it does not answer. */
 export interface FailureBreaker {
   /** 0: ask, and tell what came of it. Otherwise so many seconds (whole, 1 at least) are to pass first. */
   admit(): number;
@@ -11,7 +11,7 @@ const THRESHOLD = 5;
 const OPEN_MS = 5_000;
 
 /** After a while open, one question at a time goes through until one is answered. */
-export function createFailureBreaker(monotonic: () => number): FailureBreaker {
+export function createFailureBreaker(monotonic: () => number, openMs = OPEN_MS): FailureBreaker {
   let failures = 0;
   let openUntil = 0;
   return {
@@ -19,7 +19,7 @@ export function createFailureBreaker(monotonic: () => number): FailureBreaker {
       if (failures < THRESHOLD) return 0;
       const waitMs = openUntil - monotonic();
       if (waitMs > 0) return Math.max(1, Math.ceil(waitMs / 1_000));
-      openUntil = monotonic() + OPEN_MS;
+      openUntil = monotonic() + openMs;
       return 0;
     },
     succeeded() {
@@ -27,7 +27,7 @@ export function createFailureBreaker(monotonic: () => number): FailureBreaker {
     },
     failed() {
       failures += 1;
-      if (failures >= THRESHOLD) openUntil = monotonic() + OPEN_MS;
+      if (failures >= THRESHOLD) openUntil = monotonic() + openMs;
     },
   };
 }
