@@ -2,9 +2,7 @@ import { isFreeToGo, letsGo, type Conversation } from '../conversation.ts';
 import type { RemovablePod, Step } from '../application-view.ts';
 import type { LiveWorkload } from '../live-workload.ts';
 import { requestOf } from './answer-request.ts';
-import type { Situation } from '../situation.ts';
 import type { ShutdownSituation } from './draft.ts';
-import type { LivePod } from './live-pod.ts';
 import { podRemoved } from './shutdown-events.ts';
 
 /** A removal that was refused, as by a PodDisruptionBudget, is tried again after this time, as kubectl drain does. */
@@ -72,7 +70,7 @@ function move(s: ShutdownSituation): Step | undefined {
 
 /** What was asked for and refused is carried out: Kubernetes' own controllers try again later and later. */
 function removePods(s: ShutdownSituation): Step | undefined {
-  const pods = toRemove(s, s.pods)
+  const pods = toRemove(s)
     .filter(({ uid }) => !s.view.tried.has(uid))
     .slice(0, MAX_REMOVED_AT_ONCE);
   if (pods.length === 0) return undefined;
@@ -80,8 +78,8 @@ function removePods(s: ShutdownSituation): Step | undefined {
 }
 
 /** Pods that may go, that somebody wanted to remove, and that are not on their way out yet. */
-function toRemove(s: Situation, pods: readonly LivePod[]): RemovablePod[] {
-  const present = new Set(pods.filter(({ deleting }) => !deleting).map(({ uid }) => uid));
+function toRemove(s: ShutdownSituation): RemovablePod[] {
+  const present = new Set(s.pods.filter(({ deleting }) => !deleting).map(({ uid }) => uid));
   return (s.status.shutdown?.conversations ?? [])
     .filter(letsGo)
     .flatMap((conversation) => removable(conversation, s))
@@ -89,20 +87,21 @@ function toRemove(s: Situation, pods: readonly LivePod[]): RemovablePod[] {
 }
 
 /** When what could not be done now is tried again by itself (ms since 1970): nothing that is watched may tell when it can. */
-export function effectsWakeUp(s: Situation): number[] {
-  const isRefused = toRemove(s, s.live.pods ?? []).length > 0;
+export function effectsWakeUp(s: ShutdownSituation): number[] {
+  const retryAt = toRemove(s).length > 0 ? [s.now + REMOVAL_RETRY_MS] : [];
+  if (!areHeirsUnknown(s)) return retryAt;
   const heirsBy = s.live.workloads
     .filter(({ held, deleting, orphaning }) => held && deleting && !orphaning)
     .map(({ deletedAtMs }) => deletedAtMs + HEIRS_WAIT_MS)
     .filter((time) => time > s.now);
-  return isRefused ? [...heirsBy, s.now + REMOVAL_RETRY_MS] : heirsBy;
+  return [...heirsBy, ...retryAt];
 }
 
 /**
  * Those that somebody wanted to remove. All of an application that moves, unless a rollout does it, and all in a namespace that goes: its
  * controller deletes pods in one go and ends at the first that is refused, so those behind it would wait for another application's goodbye.
  */
-function removable({ pods, reason, nodeSelector }: Conversation, s: Situation): RemovablePod[] {
+function removable({ pods, reason, nodeSelector }: Conversation, s: ShutdownSituation): RemovablePod[] {
   const isRolledOut =
     nodeSelector !== undefined &&
     Object.keys(nodeSelector).length > 0 &&

@@ -29,9 +29,15 @@ const RULES: readonly ((draft: Draft, s: ShutdownSituation) => void)[] = [
  */
 export function planShutdown(s: Situation): Step | undefined {
   if (s.shutdown === undefined || !hasWork(s)) return undefined;
-  if (s.live.pods === undefined) return { do: 'observe-pods' };
-  const situation = withPods(s, s.shutdown, s.live.pods);
+  const situation = observed(s);
+  if (situation === undefined) return { do: 'observe-pods' };
   return store(situation) ?? planEffects(situation);
+}
+
+/** Undefined: the hook is off, or the pods have not been read. */
+function observed(s: Situation): ShutdownSituation | undefined {
+  const { shutdown, live } = s;
+  return shutdown && live.pods && withPods(s, shutdown, live.pods);
 }
 
 /** When the conversations have to be looked at again by themselves (ms since 1970). */
@@ -42,7 +48,8 @@ export function shutdownWakeUp(s: Situation): number | undefined {
     if (conversation.doneAt !== undefined) return [s.now + Math.max(0, lingeringMs(conversation, s))];
     return conversation.outcome === 'cancelled' ? [s.now + Math.max(0, s.remainingMs(conversation))] : [];
   });
-  const all = s.shutdown === undefined ? times : [...times, ...effectsWakeUp(s)];
+  const situation = observed(s);
+  const all = situation === undefined ? times : [...times, ...effectsWakeUp(situation)];
   return all.length === 0 ? undefined : Math.min(...all);
 }
 

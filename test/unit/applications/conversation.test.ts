@@ -265,6 +265,7 @@ describe('the conversation', () => {
     scene.pods = scene.pods.map((pod) => ({ ...pod, rootUid: 'replica-set' }));
     deleteWorkload(scene);
     expect(look(scene)).toEqual([]);
+    expect(shutdownWakeUp(situationOf(scene))).toBe(scene.now + 30_000);
     scene.now += 30_000;
     expect(look(scene).map((step) => step.do)).toEqual(['release-workload']);
   });
