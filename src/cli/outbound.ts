@@ -16,7 +16,7 @@ export function createOutbound(
   outbound: Config['outbound'],
   limits: { readonly ownNamespace?: string; readonly groupShare?: number } = {},
 ): OutboundCaller {
-  const { ownNamespace, groupShare = 0.5 } = limits;
+  const { ownNamespace, groupShare } = limits;
   const monotonic = (): number => performance.now();
   const log = logger.child({ part: 'outbound' });
   return createOutboundCaller(
@@ -35,7 +35,9 @@ export function createOutbound(
       inClusterNamespaces: outbound.inClusterNamespaces,
       caFile: outbound.caFile,
       maxConcurrentCalls: outbound.maxConcurrentCalls,
-      maxConcurrentCallsPerGroup: Math.max(1, Math.floor(outbound.maxConcurrentCalls * groupShare)),
+      ...(groupShare !== undefined && {
+        maxConcurrentCallsPerGroup: Math.max(1, Math.floor(outbound.maxConcurrentCalls * groupShare)),
+      }),
       userAgent: `krake-hooks/${VERSION}`,
     },
   );

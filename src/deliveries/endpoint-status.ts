@@ -88,8 +88,11 @@ export function createEndpointStatus(
     failed(webhook, error, now) {
       const { uid } = webhook.metadata;
       const before = statusOf(webhook);
-      const row = rowAfter(before, webhook.metadata.generation ?? 0, now, disableAfterMs / 2);
-      known.set(uid, { ...before, ...row, lastError: error.slice(0, 1_000) });
+      const row = {
+        ...rowAfter(before, webhook.metadata.generation ?? 0, now, disableAfterMs / 2),
+        lastError: error.slice(0, 1_000),
+      };
+      known.set(uid, { ...before, ...row });
       const tookMs = now - Date.parse(row.failingSince);
       if (tookMs > disableAfterMs && row.failing.attempts >= MIN_FAILURES) {
         const { attempts } = row.failing;
@@ -105,7 +108,7 @@ export function createEndpointStatus(
       const everyMs = Math.min(FAILURE_EVERY_MS, disableAfterMs / 10);
       if (!isNew && now - (rowWrittenAt.get(uid) ?? 0) < everyMs) return;
       rowWrittenAt.set(uid, now);
-      write(webhook, { ...row, lastError: error.slice(0, 1_000) });
+      write(webhook, row);
     },
     forget(uid) {
       known.delete(uid);
