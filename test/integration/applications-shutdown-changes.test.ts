@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { ANNOTATION_HOOKS, ANNOTATION_SHUTDOWN_SERVICE, WORKLOAD_KINDS } from '../../src/contract/index.ts';
 import type { KubeObject } from '../../src/kube/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
@@ -7,26 +7,16 @@ import {
   LONG_MS,
   POD_FORM,
   SOON,
-  START_MS,
   conversations,
   held,
   isAwaiting,
-  startShutdownSetting,
+  useShutdownSetting,
   wasHeard,
   type ShutdownSetting,
 } from './shutdown-setting.ts';
 
 let setting: ShutdownSetting;
-
-beforeAll(async () => {
-  setting = await startShutdownSetting();
-}, START_MS);
-afterEach(() => {
-  setting.heard.length = 0;
-});
-afterAll(async () => {
-  await setting.stop();
-}, LONG_MS);
+useShutdownSetting((started) => (setting = started));
 
 const uidOf = (pod: KubeObject | undefined) => pod?.metadata.uid;
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { type Application } from '../../src/applications/index.ts';
 import {
   ANNOTATION_HOOKS,
@@ -14,26 +14,15 @@ import {
   LONG_MS,
   POD_FORM,
   SOON,
-  START_MS,
   conversations,
   held,
-  startShutdownSetting,
+  useShutdownSetting,
   wasHeard,
   type ShutdownSetting,
 } from './shutdown-setting.ts';
 
 let setting: ShutdownSetting;
-
-beforeAll(async () => {
-  setting = await startShutdownSetting();
-}, START_MS);
-afterEach(() => {
-  setting.answerWith(() => ({ accepted: true }));
-  setting.heard.length = 0;
-});
-afterAll(async () => {
-  await setting.stop();
-}, LONG_MS);
+useShutdownSetting((started) => (setting = started));
 
 describe('a shutdown that does not go smoothly, and what a person can do', () => {
   it(

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { APPLICATIONS, type Application } from '../../src/applications/index.ts';
 import { ANNOTATION_SHUTDOWN_SERVICE, FINALIZER_SHUTDOWN, WORKLOAD_KINDS } from '../../src/contract/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
@@ -7,27 +7,16 @@ import {
   LONG_MS,
   POD_FORM,
   SOON,
-  START_MS,
   conversations,
   held,
   isAwaiting,
-  startShutdownSetting,
+  useShutdownSetting,
   wasHeard,
   type ShutdownSetting,
 } from './shutdown-setting.ts';
 
 let setting: ShutdownSetting;
-
-beforeAll(async () => {
-  setting = await startShutdownSetting();
-}, START_MS);
-afterEach(() => {
-  setting.answerWith(() => ({ accepted: true }));
-  setting.heard.length = 0;
-});
-afterAll(async () => {
-  await setting.stop();
-}, LONG_MS);
+useShutdownSetting((started) => (setting = started));
 
 describe('the shutdown conversation on a real API server', () => {
   it(

@@ -1,3 +1,4 @@
+import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import {
   APPLICATIONS,
   isHolding,
@@ -25,7 +26,7 @@ import {
 // The controller's side of the conversation on a real API server: what the gate and the callbacks store is stored here by hand, and pods
 // run as far as their status says so. Services are asked through a recorder.
 
-export const START_MS = 600_000;
+const START_MS = 600_000;
 export const LONG_MS = 60_000;
 export const SOON = { timeoutMs: 20_000, intervalMs: 20 };
 export const POD_FORM = { [ANNOTATION_SHUTDOWN_SERVICE]: 'pod:8080' };
@@ -79,7 +80,23 @@ export const wasHeard = (app: Application) =>
       ask?.acceptedAt !== undefined || pods.every((pod) => pod.ask?.acceptedAt !== undefined),
   );
 
-export async function startShutdownSetting(): Promise<ShutdownSetting> {
+/** Registers the hooks of a test file; after each test services answer again, and nothing of the test is heard any more. */
+export function useShutdownSetting(take: (setting: ShutdownSetting) => void): void {
+  let setting: ShutdownSetting | undefined;
+  beforeAll(async () => {
+    setting = await startShutdownSetting();
+    take(setting);
+  }, START_MS);
+  afterEach(() => {
+    setting?.answerWith(() => ({ accepted: true }));
+    setting?.heard.splice(0);
+  });
+  afterAll(async () => {
+    await setting?.stop();
+  }, LONG_MS);
+}
+
+async function startShutdownSetting(): Promise<ShutdownSetting> {
   const setting = await startApplicationsSetting();
   let answer: (call: ShutdownCall) => CallEnd = () => ({ accepted: true });
   const heard: Heard[] = [];
