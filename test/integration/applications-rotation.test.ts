@@ -149,7 +149,7 @@ describe('rotate', () => {
     async () => {
       const replica = await setting.replica({ certificates: issuer });
       const uid = await setting.createWorkload('Deployment', 'held', { hooks: 'complete,shutdown' });
-      await setting.runningPod('deployment-held');
+      const pod = await setting.runningPod('deployment-held');
       const before = await setting.applicationThat('deployment-held', 'runs', isRunning);
       await setting.admin.delete(
         { resource: WORKLOAD_KINDS.Deployment, namespace: NAMESPACE, name: 'held' },
@@ -158,6 +158,9 @@ describe('rotate', () => {
       await setting.applicationThat('deployment-held', 'is held', ({ status }) =>
         (status?.shutdown?.conversations ?? []).some(isHolding),
       );
+      // A pod of the same second counts as later than the token: a creationTimestamp has whole seconds.
+      const nextSecond = Date.parse(pod.metadata.creationTimestamp ?? '') + 1_000;
+      await sleep(Math.max(0, nextSecond - Date.now()));
       await request('held', 'rotate');
       const after = await answered('held');
       expect(after.status?.tokenSha256).not.toBe(before.status?.tokenSha256);
