@@ -106,7 +106,7 @@ export function createApplicationController(
         if (key.startsWith(`${name}/`)) enqueue(CRON_JOB + key);
     },
     onApplication(key, after) {
-      if (after === undefined || !ownWrites.has(after.resourceVersion)) changed(key);
+      if (after === undefined || ownWrites.isForeign(key, after.resourceVersion)) changed(key);
     },
     onMember(before, after) {
       index.changeMember(before, after);
@@ -176,8 +176,14 @@ export function createApplicationController(
     deadlines,
     recentReads,
   };
-  const processApplication = (key: string, signal: AbortSignal): Promise<ProcessResult> =>
-    reconcileApplication(key, reconcileDeps, options, signal);
+  async function processApplication(key: string, signal: AbortSignal): Promise<ProcessResult> {
+    ownWrites.begin(key);
+    try {
+      return await reconcileApplication(key, reconcileDeps, options, signal);
+    } finally {
+      if (ownWrites.end(key)) changed(key);
+    }
+  }
 
   async function processCronJob(key: string, signal: AbortSignal): Promise<ProcessResult> {
     const path = key.slice(CRON_JOB.length);
