@@ -124,6 +124,7 @@ describe('kubectl apply -k manifests', () => {
       'krake-hooks-gate-status',
       'krake-hooks-injected',
       'krake-hooks-own-config-maps',
+      'krake-hooks-own-deliveries',
       'krake-hooks-own-jobs',
       'krake-hooks-own-roles',
       'krake-hooks-own-secrets',

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { parse, stringify } from 'yaml';
+import { waitFor } from '../cluster/wait-for.ts';
 import { callApi } from './call-api.ts';
 import {
   ENABLED,
@@ -215,6 +216,42 @@ describe('what RBAC cannot say, the policies do', () => {
     ])('not %s', async (_what, operation) => {
       expect(await byGate(operation)).toContain("ValidatingAdmissionPolicy 'krake-hooks-gate-status'");
     });
+  });
+
+  it('a delivery under a name that is the id of an event is made by us alone', async () => {
+    const editor = 'system:serviceaccount:shop:editor';
+    await setting.controlPlane.kubectl([
+      '-n',
+      'shop',
+      'create',
+      'rolebinding',
+      'editor',
+      '--clusterrole=edit',
+      '--serviceaccount=shop:editor',
+    ]);
+    const delivery = (name: string) => ({
+      apiVersion: 'hooks.krake.dev/v1alpha1',
+      kind: 'WebhookDelivery',
+      metadata: { name, namespace: 'shop' },
+      spec: {
+        webhook: { name: 'reports', uid: '0f0f0f0f-0000-4000-8000-000000000001' },
+        event: {
+          type: 'complete',
+          time: '2030-01-01T00:00:00Z',
+          job: { name: 'train', uid: '0f0f0f0f-0000-4000-8000-000000000002' },
+        },
+      },
+    });
+    const ours = `jd-${'a'.repeat(40)}`;
+    const byEditor = (name: string) => setting.create(delivery(name), { as: editor, dryRun: true });
+    await waitFor('the editor to have its rights', async () =>
+      (await byEditor('test-1')) === undefined ? true : undefined,
+    );
+    const refusal = await waitFor('the policy to hold', () => byEditor(ours));
+    expect(refusal).toContain("ValidatingAdmissionPolicy 'krake-hooks-own-deliveries'");
+    expect(
+      await setting.create(delivery(ours), { as: serviceAccount('jobs'), dryRun: true }),
+    ).toBeUndefined();
   });
 
   it('workloads are changed and deleted only where hooks are switched on', async () => {
