@@ -55,6 +55,8 @@ export async function play(
   } catch (error) {
     throw new Error(`${String(error)}\n${scene.tell()}\n${setting.output()}`, { cause: error });
   } finally {
+    // A write that comes later is nobody's.
+    setting.proxy.arm(undefined, () => undefined);
     setting.applications.hush();
     scene.stop();
   }

@@ -48,11 +48,11 @@ async function insist(what: string, attempt: () => Promise<{ code: number; stder
   );
 }
 
+/** The API server may be killed at a write that came before it has heard of this. */
 const deletion =
   (...what: readonly string[]) =>
-  async (scene: Scene): Promise<void> => {
-    await scene.kubectl('delete', '--wait=false', ...what);
-  };
+  (scene: Scene): Promise<void> =>
+    insist('the deletion to be heard', () => scene.kubectl('delete', '--wait=false', ...what));
 
 function evictFirstPod(scene: Scene, deployed: Deployed): Promise<void> {
   const { name } = firstPod(deployed);
@@ -123,7 +123,7 @@ export const removalsOfPods: Readonly<Record<string, Scenario>> = {
       'hooks.krake.dev/shutdown-failure': 'give-up',
     },
     async remove(scene, { application }) {
-      await scene.kubectl('delete', '--wait=false', 'deployment', 'web');
+      await deletion('deployment', 'web')(scene);
       await waitFor(
         'it to be given up',
         async () => {
@@ -153,9 +153,7 @@ export const removalsOfPods: Readonly<Record<string, Scenario>> = {
   },
   'deletion of the namespace': {
     manners: { goodbyeAfterMs: 50 },
-    remove: async (scene) => {
-      await scene.kubectl('delete', '--wait=false', 'namespace', scene.namespace);
-    },
+    remove: (scene) => deletion('namespace', scene.namespace)(scene),
     isOver: (scene) => isGone(scene, `namespace/${scene.namespace}`),
   },
   'service form: eviction of a pod': {
