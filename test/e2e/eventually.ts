@@ -4,7 +4,7 @@ import { waitFor } from '../cluster/wait-for.ts';
 export function eventually<T>(
   what: string,
   ask: () => Promise<T | undefined>,
-  timeoutMs = 60_000,
+  timeoutMs = 120_000,
 ): Promise<T> {
   return waitFor(what, ask, { timeoutMs, intervalMs: 200 });
 }

@@ -3,7 +3,7 @@ import type { Scene } from './shutdown-scene.ts';
 import type { JournalEntry } from './state-store.ts';
 
 /** Far less than the timeouts of the applications: whoever waits one out is found. */
-const AT_ONCE_MS = 15_000;
+const AT_ONCE_MS = 20_000;
 
 /** When somebody's request to remove the pod was let through: earliest by the pod's own timestamps, latest as the watch saw it. */
 function removalOf(scene: Scene, pod: string): { readonly requestedAt: number; readonly seenAt: number } {

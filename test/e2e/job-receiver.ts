@@ -56,7 +56,7 @@ export async function startJobReceiver(namespace: TestNamespace, secret?: string
     },
   );
   const isUp = async (): Promise<void> => {
-    await kubectl(['rollout', 'status', 'deployment/reports', '--timeout=60s'], { timeoutMs: 70_000 });
+    await kubectl(['rollout', 'status', 'deployment/reports', '--timeout=120s'], { timeoutMs: 130_000 });
   };
   await isUp();
   const path = `/api/v1/namespaces/${name}/services/reports:80/proxy/journal`;
@@ -68,8 +68,8 @@ export async function startJobReceiver(namespace: TestNamespace, secret?: string
     received,
     async down() {
       await kubectl(['scale', 'deployment/reports', '--replicas=0']);
-      await kubectl(['wait', '--for=delete', 'pod', '-l', 'app=reports', '--timeout=60s'], {
-        timeoutMs: 70_000,
+      await kubectl(['wait', '--for=delete', 'pod', '-l', 'app=reports', '--timeout=120s'], {
+        timeoutMs: 130_000,
       });
     },
     async up() {

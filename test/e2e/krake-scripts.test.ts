@@ -32,7 +32,7 @@ onNode('scripts that were written for Krake, with the profile krake', () => {
     await ensureInstalled(cluster);
     ns = await createNamespace(cluster, NAME);
   }, 600_000);
-  afterAll(() => removeNamespace(cluster, NAME));
+  afterAll(() => removeNamespace(cluster, NAME), 60_000);
 
   it.each([
     ['documented', `${DOCUMENTED} --fail && echo 'documented ok'`],
@@ -53,7 +53,7 @@ onNode('scripts that were written for Krake, with the profile krake', () => {
         90_000,
       );
     },
-    120_000,
+    600_000,
   );
 
   it('complete and shutdown are both stored, each by the same token', async () => {

@@ -12,8 +12,8 @@ export interface TestNamespace {
 
 /** A namespace that is opted in and enforces Pod Security `restricted`, so that each test shows that hooks work there. */
 export async function createNamespace(cluster: Cluster, name: string): Promise<TestNamespace> {
-  await cluster.kubectl(['delete', 'namespace', name, '--ignore-not-found', '--timeout=90s'], {
-    timeoutMs: 100_000,
+  await cluster.kubectl(['delete', 'namespace', name, '--ignore-not-found', '--timeout=180s'], {
+    timeoutMs: 190_000,
   });
   const labels = { 'hooks.krake.dev/enabled': 'true', 'pod-security.kubernetes.io/enforce': 'restricted' };
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { eventually } from './eventually.ts';
 import { expectGoodbyes } from './goodbye.ts';
 import { onNode } from './on-node.ts';
 import { createStage, deadlinesOf, STORY_TIMEOUT_MS, type Scene } from './shutdown-scene.ts';
@@ -97,8 +98,7 @@ onNode('when the goodbye does not come', () => {
       const [scene, pod] = await giveUp('release', { CONFIRMS: 'never' });
       await request(scene, 'release');
       await scene.untilGone([pod]);
-      const { stdout } = await scene.kubectl(['describe', 'application', 'deployment-counter']);
-      expect(stdout).toContain('ShutdownReleased');
+      await untilDescribed(scene, (text) => told(text).includes('ShutdownReleased'));
       await expectRequestHandled(scene);
     },
     STORY_TIMEOUT_MS,
@@ -110,8 +110,7 @@ onNode('when the goodbye does not come', () => {
       const [scene, pod] = await giveUp('cancel', { CONFIRMS: 'never' });
       await request(scene, 'cancel');
       await scene.untilNow('deployment-counter', 'Running', ({ status }) => status?.phase === 'Running');
-      const { stdout } = await scene.kubectl(['describe', 'application', 'deployment-counter']);
-      expect(stdout).toContain('ShutdownCancelled');
+      await untilDescribed(scene, (text) => told(text).includes('ShutdownCancelled'));
       await expectRequestHandled(scene);
       expect(await scene.untilReady('counter', 1)).toEqual([pod]);
     },
@@ -127,9 +126,7 @@ onNode('when the goodbye does not come', () => {
       const { status } = await scene.untilApplication('deployment-counter', 'asked', ({ status: now }) => {
         return now?.shutdown?.conversations.at(-1)?.ask?.acceptedAt !== undefined;
       });
-      const describe = async (): Promise<string> =>
-        (await scene.kubectl(['describe', 'application', 'deployment-counter'])).stdout;
-      const held = await describe();
+      const held = await untilDescribed(scene, (text) => text.includes('AwaitingGoodbye'));
       const { deadline = 'no deadline' } = status?.shutdown?.conversations.at(-1) ?? {};
       expect(held).toMatch(/Phase:\s+WaitingForCleaning/);
       expect(held).toMatch(/Reason:\s+AwaitingGoodbye/);
@@ -137,10 +134,7 @@ onNode('when the goodbye does not come', () => {
       expect(held).toContain(`at the latest until ${deadline}`);
       expect(held).toContain('hooks.krake.dev/request=release');
       await request(scene, 'release');
-      await scene.kubectl(['wait', '--for=delete', 'deployment/counter', '--timeout=30s']);
-      const told = [...(await describe()).matchAll(/^\s+(?:Normal|Warning)\s+(\w+)/gm)].map(
-        (line) => line[1],
-      );
+      await scene.kubectl(['wait', '--for=delete', 'deployment/counter', '--timeout=60s']);
       const story = [
         'HooksEnabled',
         'ShutdownRequested',
@@ -148,7 +142,8 @@ onNode('when the goodbye does not come', () => {
         'ShutdownReleased',
         'WorkloadGone',
       ];
-      expect(told.filter((reason) => reason !== undefined && story.includes(reason))).toEqual(story);
+      const end = await untilDescribed(scene, (text) => story.every((reason) => told(text).includes(reason)));
+      expect(told(end).filter((reason) => story.includes(reason))).toEqual(story);
     },
     STORY_TIMEOUT_MS,
   );
@@ -177,6 +172,19 @@ onNode('when the goodbye does not come', () => {
     );
   });
 });
+
+/** What `kubectl describe` shows, once it fits: Events are written a moment after what they tell of. */
+function untilDescribed(scene: Scene, fits: (text: string) => boolean): Promise<string> {
+  return eventually('kubectl describe to tell of it', async () => {
+    const { stdout } = await scene.kubectl(['describe', 'application', 'deployment-counter']);
+    return fits(stdout) ? stdout : undefined;
+  });
+}
+
+/** The reasons of the Events, in order. */
+function told(described: string): readonly string[] {
+  return [...described.matchAll(/^\s+(?:Normal|Warning)\s+(\w+)/gm)].map(([, reason = '']) => reason);
+}
 
 /** The annotation is taken away, and what was carried out is forgotten, so that the same can be asked for again. */
 async function expectRequestHandled(scene: Scene): Promise<void> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { eventually } from './eventually.ts';
 import { expectGoodbyeOfOne, expectGoodbyes } from './goodbye.ts';
 import { createStage, STORY_TIMEOUT_MS } from './shutdown-scene.ts';
 import { onNode } from './on-node.ts';
@@ -29,7 +30,7 @@ onNode('before a workload is deleted it is asked to shut down', () => {
         await scene.untilGone(pods);
         const [saved] = await expectGoodbyes(scene, pods);
         expect(saved?.count).toBeGreaterThan(0);
-        await scene.kubectl(['wait', '--for=delete', 'deployment/counter', '--timeout=20s']);
+        await scene.kubectl(['wait', '--for=delete', 'deployment/counter', '--timeout=60s']);
         const secret = [
           'get',
           'secret',
@@ -43,7 +44,10 @@ onNode('before a workload is deleted it is asked to shut down', () => {
           'Completed',
           ({ status }) => status?.phase === 'Completed',
         );
-        expect((await scene.kubectl(secret)).stdout).toBe('');
+        // It goes after the last pod, of which the controller may hear later than we do.
+        await eventually('the end of its Secret', async () => {
+          return (await scene.kubectl(secret)).stdout === '' || undefined;
+        });
       },
       STORY_TIMEOUT_MS,
     );
@@ -55,7 +59,7 @@ onNode('before a workload is deleted it is asked to shut down', () => {
       const scene = await stage.scene('orphan');
       const pods = await scene.start({ service: 'shutdown' });
       await scene.kubectl(['delete', 'deployment', 'counter', '--cascade=orphan']);
-      await scene.kubectl(['wait', '--for=delete', 'deployment/counter', '--timeout=20s']);
+      await scene.kubectl(['wait', '--for=delete', 'deployment/counter', '--timeout=60s']);
       expect((await scene.journal()).map(({ event }) => event)).toEqual(['started']);
       expect(await scene.untilReady('counter', 1)).toEqual(pods);
       await scene.kubectl(['delete', 'replicaset', '-l', 'app=counter']);

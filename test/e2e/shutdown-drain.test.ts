@@ -18,10 +18,10 @@ onNode('kubectl drain', () => {
     const flags = [
       '--ignore-daemonsets',
       '--delete-emptydir-data',
-      '--timeout=60s',
+      '--timeout=180s',
       `--pod-selector=app=${app}`,
     ];
-    const result = await scene.cluster.kubectl(['drain', stdout, ...flags], { timeoutMs: 70_000 });
+    const result = await scene.cluster.kubectl(['drain', stdout, ...flags], { timeoutMs: 190_000 });
     return result.stdout + result.stderr;
   };
   const uncordon = async (): Promise<void> => {
@@ -29,7 +29,7 @@ onNode('kubectl drain', () => {
     const { stdout } = await cluster.kubectl(['get', 'nodes', '-o', 'name']);
     await cluster.kubectl(['uncordon', ...stdout.trim().split('\n')]);
   };
-  afterAll(uncordon);
+  afterAll(uncordon, 60_000);
 
   it(
     'waits for the goodbye, ends, and the successor goes on from the saved state',
@@ -54,7 +54,7 @@ onNode('kubectl drain', () => {
       const pods = await scene.start({
         name: 'budget',
         replicas: 2,
-        annotations: { 'shutdown-service': 'pod:8080' },
+        annotations: { 'shutdown-service': 'pod:8080', 'shutdown-timeout': '300s' },
         env: { STATE_KEY: 'budget' },
       });
       await scene.apply({
@@ -70,8 +70,8 @@ onNode('kubectl drain', () => {
       await uncordon();
       await draining;
       await scene.untilGone(pods);
-      // The second has to wait for its turn: for the budget, not for us.
-      await expectGoodbyes(scene, pods, 30_000);
+      // The second has to wait for its turn: for the successor's start and the budget, not for us.
+      await expectGoodbyes(scene, pods, 120_000);
     },
     STORY_TIMEOUT_MS,
   );

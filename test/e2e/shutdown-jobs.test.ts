@@ -1,4 +1,5 @@
 import { expect, it } from '@jest/globals';
+import { eventually } from './eventually.ts';
 import { expectGoodbyes, expectNobodyAsked } from './goodbye.ts';
 import { onNode } from './on-node.ts';
 import { createStage, STORY_TIMEOUT_MS } from './shutdown-scene.ts';
@@ -43,14 +44,19 @@ onNode('before the pods of a Job go they are asked to shut down', () => {
     'a finished Job has nothing to save: its time to live removes it, and nobody is asked',
     async () => {
       const scene = await stage.scene('ttl');
-      const pods = await scene.start({
+      await scene.applyApp({
         kind: 'Job',
         service: 'shutdown',
         env: { ENDS_AFTER_MS: '2000' },
         jobSpec: { ttlSecondsAfterFinished: 1 },
       });
+      // From the journal, which forgets nothing: it may be over before anybody has seen it ready.
+      const pods = await eventually('its pod to have started', async () => {
+        const started = (await scene.journal()).filter(({ event }) => event === 'started');
+        return started.length > 0 ? started.map(({ pod }) => pod) : undefined;
+      });
       await scene.untilGone(pods);
-      await scene.kubectl(['wait', '--for=delete', 'job/counter', '--timeout=20s']);
+      await scene.kubectl(['wait', '--for=delete', 'job/counter', '--timeout=60s']);
       await expectNobodyAsked(scene, pods);
     },
     STORY_TIMEOUT_MS,

@@ -1,4 +1,4 @@
-import { describe, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { expectGoodbyes } from './goodbye.ts';
 import { onNode } from './on-node.ts';
 import { createStage, STORY_TIMEOUT_MS } from './shutdown-scene.ts';
@@ -27,8 +27,8 @@ onNode('before a namespace is deleted its applications are asked to shut down', 
       async () => {
         const scene = await stage.scene(name);
         const pods = await scene.start(app);
-        await scene.cluster.kubectl(['delete', 'namespace', scene.name, '--timeout=60s'], {
-          timeoutMs: 70_000,
+        await scene.cluster.kubectl(['delete', 'namespace', scene.name, '--timeout=120s'], {
+          timeoutMs: 130_000,
         });
         await scene.untilGone(pods);
         await expectGoodbyes(scene, pods);
@@ -46,13 +46,23 @@ onNode('before a namespace is deleted its applications are asked to shut down', 
         name: 'mute',
         service: 'mute',
         env: { CONFIRMS: 'never' },
-        annotations: { 'shutdown-service': 'mute', 'shutdown-timeout': '8s' },
+        annotations: { 'shutdown-service': 'mute', 'shutdown-timeout': '20s' },
       });
-      await scene.cluster.kubectl(['delete', 'namespace', scene.name, '--timeout=90s'], {
-        timeoutMs: 100_000,
+      await scene.cluster.kubectl(['delete', 'namespace', scene.name, '--timeout=150s'], {
+        timeoutMs: 160_000,
       });
       await scene.untilGone([...good, ...bad]);
       await expectGoodbyes(scene, good);
+      const [deadline = ''] = scene.applications.flatMap(({ object: { metadata, status } }) => {
+        const conversations = status?.shutdown?.conversations ?? [];
+        return metadata.name === 'deployment-mute' ? conversations.map((one) => one.deadline) : [];
+      });
+      for (const pod of good) {
+        const going = scene.pods.find(({ object: { metadata } }) => {
+          return metadata.name === pod && metadata.deletionTimestamp !== undefined;
+        });
+        expect(going?.seenAt).toBeLessThan(Date.parse(deadline));
+      }
     },
     STORY_TIMEOUT_MS,
   );

@@ -49,7 +49,7 @@ export interface Scene extends TestNamespace {
 }
 
 /** The first stories of a run wait for the installation, too. */
-export const STORY_TIMEOUT_MS = 300_000;
+export const STORY_TIMEOUT_MS = 600_000;
 
 export interface Stage {
   scene(name: string): Promise<Scene>;
@@ -66,7 +66,7 @@ export function createStage(): Stage {
   };
   afterAll(async () => {
     await Promise.all(open.map((scene) => scene.end()));
-  }, 60_000);
+  }, 180_000);
   return {
     async scene(name) {
       ready ??= prepare();
@@ -113,7 +113,7 @@ async function openScene(cluster: Cluster, store: StateStore, name: string): Pro
     async untilGone(names, timeoutMs) {
       await scene.untilSomeGone(names, names.length, timeoutMs);
     },
-    untilSomeGone(names, count, timeoutMs = 40_000) {
+    untilSomeGone(names, count, timeoutMs = 90_000) {
       const isGone = (pod: string): boolean =>
         pods.history.some(({ type, object }) => type === 'DELETED' && object.metadata.name === pod);
       const find = (): readonly string[] | undefined => {

@@ -48,7 +48,7 @@ export async function startStore(cluster: Cluster): Promise<StateStore> {
   ];
   const list = { apiVersion: 'v1', kind: 'List', items: objects };
   await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(list) });
-  await cluster.kubectl(['-n', NAMESPACE, 'rollout', 'status', 'deployment/store', '--timeout=60s']);
+  await cluster.kubectl(['-n', NAMESPACE, 'rollout', 'status', 'deployment/store', '--timeout=110s']);
   const proxy = `/api/v1/namespaces/${NAMESPACE}/services/store:8080/proxy`;
   return {
     url: `http://store.${NAMESPACE}:8080`,

@@ -70,8 +70,10 @@ onNode('uninstalling, with applications that run', () => {
     expect(await scene.untilReady('counter', 1)).toEqual(pods);
     await expectNobodyAsked(scene, pods);
     // Nothing holds it up any more.
-    await scene.kubectl(['delete', 'deployment', 'counter', '--timeout=30s']);
-    await scene.cluster.kubectl(['delete', 'namespace', scene.name, '--timeout=60s'], { timeoutMs: 70_000 });
+    await scene.kubectl(['delete', 'deployment', 'counter', '--timeout=60s']);
+    await scene.cluster.kubectl(['delete', 'namespace', scene.name, '--timeout=120s'], {
+      timeoutMs: 130_000,
+    });
   }
 
   it(
@@ -127,7 +129,7 @@ onNode('uninstalling, with applications that run', () => {
         await scene.cluster.kubectl(['apply', '-k', join(root, TEST_OVERLAY)]);
         await ensureInstalled(scene.cluster);
         const later = await scene.start({ service: 'shutdown' });
-        await scene.kubectl(['delete', 'deployment', 'counter', '--timeout=60s'], { timeoutMs: 70_000 });
+        await scene.kubectl(['delete', 'deployment', 'counter', '--timeout=120s'], { timeoutMs: 130_000 });
         await scene.untilGone(later);
         await expectGoodbyes(scene, later);
       },
