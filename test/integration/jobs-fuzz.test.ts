@@ -57,10 +57,12 @@ const body = fc
   .oneof(webhook, watcher, anything)
   .map((value) => (JSON.stringify(value) as string | undefined) ?? '');
 const header = fc.string({ unit: fc.constantFrom(...'abcXYZ0 ,;="/é') }).map((value) => value.trim());
+/** Two names are none of a path: whoever sends it leaves them out. */
+const id = text.filter((name) => name !== '.' && name !== '..');
 const path = fc.oneof(
   fc.constantFrom('/webhooks', '/job-done-watchers', `/webhooks/${UNKNOWN}`, `/job-done-watchers/${UNKNOWN}`),
-  text.map((id) => `/webhooks/${encodeURIComponent(id.toWellFormed())}`),
-  text.map((id) => `/job-done-watchers/${encodeURIComponent(id.toWellFormed())}`),
+  id.map((name) => `/webhooks/${encodeURIComponent(name.toWellFormed())}`),
+  id.map((name) => `/job-done-watchers/${encodeURIComponent(name.toWellFormed())}`),
 );
 const query = fc
   .dictionary(fc.constantFrom('jobName', 'status', 'limit', 'continue', 'namespace', 'x'), text)
@@ -111,7 +113,8 @@ describe('whatever is sent', () => {
     async () => {
       const checks =
         'not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method';
-      const limits = ['--max-examples', '60', '--phases', 'coverage,fuzzing', '--workers', '2'];
+      // One worker: Python 3.11 may fail by itself when two threads parse source at once (its issue 106905), which Hypothesis does.
+      const limits = ['--max-examples', '60', '--phases', 'coverage,fuzzing', '--workers', '1'];
       const folder = await mkdtemp(join(tmpdir(), 'krake-hooks-fuzz-'));
       try {
         const { stdout } = await runCommand(
