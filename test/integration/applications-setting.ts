@@ -29,13 +29,14 @@ import { stampPatch } from '../../src/cli/stamp-patch.ts';
 import { configSchema } from '../../src/config/index.ts';
 import { writeAccountKubeconfig } from './account-kubeconfig.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
+import { untilEstablished } from '../cluster/until-established.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { buildWorkload, type WorkloadOptions } from './applications-workloads.ts';
 
 export const NAMESPACE = 'shop';
-/** Fine for tests: nothing of what they wait for takes longer on a busy machine. */
 const settings = buildAdmissionSettings(configSchema.parse({}));
-const SOON = { timeoutMs: 20_000, intervalMs: 20 };
+/** What no watch shows is looked at every 15 s, and some of it only at the second look. */
+const SOON = { timeoutMs: 60_000, intervalMs: 20 };
 
 export interface Replica {
   readonly controller: ApplicationController;
@@ -94,7 +95,7 @@ export async function startApplicationsSetting(): Promise<ApplicationsSetting> {
   const controlPlane = await startControlPlane();
   const admin = createKubeClient({ kubeconfigPath: controlPlane.kubeconfig, userAgent: 'test-admin/0' });
   await controlPlane.kubectl(['apply', '--server-side', '-f', 'manifests/crd/applications.yaml']);
-  await controlPlane.kubectl(['wait', '--for=condition=Established', 'crd/applications.hooks.krake.dev']);
+  await untilEstablished(controlPlane, 'applications.hooks.krake.dev');
   await controlPlane.kubectl(['create', 'namespace', 'krake-system']);
   await controlPlane.kubectl(['apply', '-f', 'manifests/base/rbac/controller.yaml']);
   await controlPlane.kubectl(['create', 'namespace', NAMESPACE]);

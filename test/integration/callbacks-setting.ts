@@ -25,6 +25,7 @@ import {
 } from '../../src/kube/index.ts';
 import { writeAccountKubeconfig } from './account-kubeconfig.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
+import { untilEstablished } from '../cluster/until-established.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { createRecordingLogger, createRecordingMetrics } from '../unit/callbacks/recorders.ts';
 
@@ -92,7 +93,7 @@ export async function startCallbacksSetting(): Promise<CallbacksSetting> {
   const replicas: CallbacksReplica[] = [];
   const admin = createKubeClient({ kubeconfigPath: controlPlane.kubeconfig, userAgent: 'test-admin/0' });
   await controlPlane.kubectl(['apply', '--server-side', '-f', 'manifests/crd/applications.yaml']);
-  await controlPlane.kubectl(['wait', '--for=condition=Established', 'crd/applications.hooks.krake.dev']);
+  await untilEstablished(controlPlane, 'applications.hooks.krake.dev');
   await controlPlane.kubectl(['create', 'namespace', NAMESPACE]);
   const callbacksClient = createKubeClient({
     kubeconfigPath: await grantRights(controlPlane),

@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import type { Cluster } from '../cluster/cluster.ts';
 import { findFreePort } from '../cluster/free-port.ts';
+import { untilEstablished } from '../cluster/until-established.ts';
 import { eventually } from '../e2e/eventually.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -35,12 +36,7 @@ export interface ServiceOptions {
 /** Installs the manifests as they are; the webhooks are then pointed at loopback with {@link pointWebhooksAt}. */
 export async function applyManifests(cluster: Cluster): Promise<void> {
   await cluster.kubectl(['apply', '-k', join(root, 'manifests')]);
-  await cluster.kubectl([
-    'wait',
-    '--for=condition=Established',
-    'crd/applications.hooks.krake.dev',
-    '--timeout=30s',
-  ]);
+  await untilEstablished(cluster, 'applications.hooks.krake.dev');
 }
 
 /**
@@ -138,7 +134,7 @@ export async function startService(cluster: Cluster, options: ServiceOptions = {
     healthPort,
     output: () => output,
     get,
-    async untilReady(timeoutMs = 30_000) {
+    async untilReady(timeoutMs = 60_000) {
       let last = '';
       try {
         await eventually(
