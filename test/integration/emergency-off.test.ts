@@ -14,7 +14,7 @@ import {
 
 // The service is dead all the time: there is no node, so its pods never run.
 
-jest.setTimeout(180_000);
+jest.setTimeout(400_000);
 /** Applications, each with three objects that are held. */
 const MANY = Number(process.env.MANY_APPLICATIONS ?? 300);
 const OFF = ['emergency-off', '--yes'] as const;
@@ -123,7 +123,10 @@ describe('emergency-off', () => {
         try {
           await client.patch(ref, { type: 'merge', body });
         } catch (error) {
-          if (!(error instanceof KubeApiError) || error.status !== 403) throw error;
+          if (!(error instanceof KubeApiError)) throw error;
+          // Two who write the same object as fast as they can meet now and then.
+          if (error.status === 409) continue;
+          if (error.status !== 403) throw error;
           refused += 1;
         }
       }
@@ -166,9 +169,9 @@ describe('emergency-off', () => {
     await setting.apply();
     await setting.holdWorkload('contested', 'StatefulSet', 'waits');
     const deletion = setting.controlPlane.kubectl(
-      ['delete', '-k', MANIFESTS, '--ignore-not-found', '--timeout=100s'],
+      ['delete', '-k', MANIFESTS, '--ignore-not-found', '--timeout=240s'],
       {
-        timeoutMs: 110_000,
+        timeoutMs: 250_000,
       },
     );
     await waitFor('the namespace to be terminating', async () => {
@@ -192,9 +195,14 @@ describe('emergency-off', () => {
       { resource: WORKLOAD_KINDS.Deployment, namespace: 'contested', name: 'web' },
       { type: 'merge', body: { metadata: { finalizers: [FINALIZER_SHUTDOWN] } } },
     );
-    await expect(
-      setting.admin.list({ apiVersion: 'hooks.krake.dev/v1alpha1', plural: 'applications' }, undefined),
-    ).rejects.toMatchObject({ status: 404 });
+    // The API server forgets a kind a moment after its CRD is gone.
+    await waitFor('the kind to be gone', async () => {
+      const applications = { apiVersion: 'hooks.krake.dev/v1alpha1', plural: 'applications' };
+      const error: unknown = await setting.admin
+        .list(applications, undefined)
+        .catch((cause: unknown) => cause);
+      return (error instanceof KubeApiError && error.status === 404) || undefined;
+    });
 
     await setting.succeed(...OFF);
 

@@ -24,10 +24,14 @@ let recorder: ObjectRecorder;
 const history: HistoryEvent[] = [];
 
 beforeAll(async () => {
-  fleet = await startFleet((application) => {
-    const index = Number(application.split('-').at(-1));
-    return { goodbyeAfterMs: delayOf(index), answersLate: index % 2 === 0 };
-  });
+  fleet = await startFleet(
+    (application) => {
+      const index = Number(application.split('-').at(-1));
+      return { goodbyeAfterMs: delayOf(index), answersLate: index % 2 === 0 };
+    },
+    // A machine that stands still for some seconds is no service that cannot be reached.
+    { 'outbound.connectTimeout': '30s' },
+  );
   recorder = await recordObjects(fleet.controlPlane, FLEET_NAMESPACE, (event) => history.push(event));
   await fleet.deploy(names);
 }, 600_000);
@@ -50,8 +54,10 @@ describe('200 applications that shut down at once, slow and fast ones', () => {
       },
       { timeoutMs: 240_000, intervalMs: 100 },
     );
-    await waitFor('their pods to be gone', async () =>
-      (await fleet.list(WORKLOAD_KINDS.Pod)).length === 0 ? true : undefined,
+    await waitFor(
+      'their pods to be gone',
+      async () => ((await fleet.list(WORKLOAD_KINDS.Pod)).length === 0 ? true : undefined),
+      { timeoutMs: 60_000 },
     );
     const applications = await waitFor(
       'all conversations to be over',

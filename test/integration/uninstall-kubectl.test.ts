@@ -3,12 +3,12 @@ import { FINALIZER_SHUTDOWN, WORKLOAD_KINDS } from '../../src/contract/index.ts'
 import { waitFor } from '../cluster/wait-for.ts';
 import { clientOfServiceAccount } from './service-account-client.ts';
 import { startService, type ServiceProcess } from './service.ts';
-import { MANIFESTS, startUninstallSetting, type UninstallSetting } from './uninstall-setting.ts';
+import { MANIFESTS, startUninstallSetting, untilGone, type UninstallSetting } from './uninstall-setting.ts';
 
 // `kubectl delete -k manifests`, which waits for nothing between one object and the next, with a live service that has exactly the
 // rights of the manifests. What the kubelet does, the test does: SIGTERM as soon as the namespace is being deleted.
 
-jest.setTimeout(240_000);
+jest.setTimeout(500_000);
 const ACCOUNT = 'krake-hooks-controller';
 const KRAKE_SYSTEM = { resource: { apiVersion: 'v1', plural: 'namespaces' }, name: 'krake-system' } as const;
 
@@ -72,8 +72,8 @@ async function terminateWithTheNamespace(services: readonly ServiceProcess[]): P
 }
 
 const deleteManifests = () =>
-  setting.controlPlane.kubectl(['delete', '-k', MANIFESTS, '--ignore-not-found', '--timeout=90s'], {
-    timeoutMs: 100_000,
+  setting.controlPlane.kubectl(['delete', '-k', MANIFESTS, '--ignore-not-found', '--timeout=240s'], {
+    timeoutMs: 250_000,
   });
 
 async function expectNothingLeft(namespace: string): Promise<void> {
@@ -96,7 +96,8 @@ describe('kubectl delete -k with a live service', () => {
 
     expect(await terminated).toEqual(Array(replicas).fill(0));
     await expectNothingLeft(namespace);
-    await setting.controlPlane.kubectl(['delete', 'namespace', namespace, '--timeout=60s']);
+    await setting.controlPlane.kubectl(['delete', 'namespace', namespace, '--wait=false']);
+    await untilGone(setting, namespace);
   });
 
   it('is ended by a container that is restarted when everything is being deleted already', async () => {
@@ -115,8 +116,10 @@ describe('kubectl delete -k with a live service', () => {
     const late = await startService(setting.controlPlane, { parts: ['controller'], kubeconfig });
 
     await deletion;
-    await waitFor('it to have ended by itself', () => late.process.exitCode ?? undefined);
-    expect(late.process.exitCode).toBe(0);
+    const code = await waitFor('it to have ended by itself', () => late.process.exitCode ?? undefined, {
+      timeoutMs: 60_000,
+    });
+    expect(code).toBe(0);
     await expectNothingLeft('late');
   });
 
@@ -128,14 +131,16 @@ describe('kubectl delete -k with a live service', () => {
     for (const service of services) await service.end('SIGKILL');
 
     const deletion = deleteManifests();
-    await waitFor('everything to be deleted but what is held', async () => {
-      const left = await setting.installed();
-      return left.every((name) =>
-        /^(namespaces|serviceaccounts|clusterrole|customresourcedef|secrets)/.test(name),
-      )
-        ? true
-        : undefined;
-    });
+    await waitFor(
+      'everything to be deleted but what is held',
+      async () => {
+        const left = await setting.installed();
+        const isHeld = (name: string) =>
+          /^(namespaces|serviceaccounts|clusterrole|customresourcedef|secrets)/.test(name);
+        return left.every(isHeld) ? true : undefined;
+      },
+      { timeoutMs: 120_000 },
+    );
     expect((await setting.held()).length).toBeGreaterThanOrEqual(6);
     await setting.succeed('uninstall', '--yes');
 
@@ -150,7 +155,8 @@ describe('kubectl delete -k with a live service', () => {
     await makeLiveApplications('alone', 5);
 
     const terminated = terminateWithTheNamespace(services);
-    await setting.controlPlane.kubectl(['delete', 'namespace', 'krake-system', '--timeout=60s']);
+    await setting.controlPlane.kubectl(['delete', 'namespace', 'krake-system', '--wait=false']);
+    await untilGone(setting, 'krake-system');
 
     expect(await terminated).toEqual([0, 0]);
     expect(await setting.held()).toEqual([]);

@@ -9,7 +9,7 @@ import {
   secretName,
   type WorkloadKind,
 } from '../../src/contract/index.ts';
-import { createKubeClient, type FullKubeClient } from '../../src/kube/index.ts';
+import { createKubeClient, isNotFound, type FullKubeClient } from '../../src/kube/index.ts';
 import { NAMESPACES } from '../../src/uninstall/index.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
 import { waitFor } from '../cluster/wait-for.ts';
@@ -158,20 +158,26 @@ export function buildHeldWorkload(kind: WorkloadKind, name: string): object {
   };
 }
 
-/** Takes the test's own finalizers off, so that what is deleted can go. */
+/** Takes the test's own finalizers off, so that what is deleted can go; what has gone since it was listed is no failure. */
 export async function letGo({ admin }: UninstallSetting, namespace: string): Promise<void> {
   for (const kind of HELD_KINDS) {
     const { items } = await admin.list(WORKLOAD_KINDS[kind], namespace, { metadataOnly: true });
-    for (const { metadata } of items)
-      await admin.patch(
-        { resource: WORKLOAD_KINDS[kind], namespace, name: metadata.name ?? '' },
-        { type: 'merge', body: { metadata: { finalizers: null } } },
-      );
+    for (const { metadata } of items) {
+      const ref = { resource: WORKLOAD_KINDS[kind], namespace, name: metadata.name ?? '' };
+      const body = { metadata: { finalizers: null } };
+      await admin.patch(ref, { type: 'merge', body }).catch((error: unknown) => {
+        if (!isNotFound(error)) throw error;
+      });
+    }
   }
 }
 
 export function untilGone({ admin }: UninstallSetting, namespace: string): Promise<true> {
-  return waitFor(`the namespace ${namespace} to be gone`, async () =>
-    (await admin.get({ resource: NAMESPACES, name: namespace })) === undefined ? true : undefined,
+  return waitFor(
+    `the namespace ${namespace} to be gone`,
+    async () =>
+      (await admin.get({ resource: NAMESPACES, name: namespace })) === undefined ? true : undefined,
+    // Its controller comes again later and later.
+    { timeoutMs: 120_000 },
   );
 }
