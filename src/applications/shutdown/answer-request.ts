@@ -1,8 +1,15 @@
 import { ANNOTATION_REQUEST, parsePersonRequest, type ParsedRequest } from '../../contract/index.ts';
 import type { PlannedEvent } from '../application-view.ts';
 import { isHolding, type Conversation } from '../conversation.ts';
-import { begin } from './begin-conversations.ts';
-import { endConversation, openRound, startAttempt, type Draft, type ShutdownSituation } from './draft.ts';
+import { begin, beginConversations, foldGoing } from './begin-conversations.ts';
+import {
+  endConversation,
+  formOf,
+  openRound,
+  startAttempt,
+  type Draft,
+  type ShutdownSituation,
+} from './draft.ts';
 import { requestRefused, requestTaken } from './shutdown-events.ts';
 
 /** The person's wish that stands in the annotation; undefined: there is none. */
@@ -54,20 +61,31 @@ function askAgain(draft: Draft, s: ShutdownSituation, conversation: Conversation
 }
 
 function release(draft: Draft, s: ShutdownSituation): string | undefined {
-  const held = holding(draft);
-  for (const conversation of held) endConversation(draft, s, conversation, 'released');
-  return held.length > 0 ? undefined : 'nothing is held';
+  if (holding(draft).length === 0) return 'nothing is held';
+  endAll(draft, s, 'released');
+  return undefined;
 }
 
 function cancel(draft: Draft, s: ShutdownSituation): string | undefined {
-  const held = holding(draft);
-  if (held.length === 0) return 'nothing is held';
+  if (holding(draft).length === 0) return 'nothing is held';
   if (s.view.namespaceState === 'terminating')
     return 'the namespace is being deleted, which cannot be taken back; wait, or request release';
   if (s.asking.some(({ deleting }) => deleting))
     return 'a workload of the application is being deleted, which cannot be taken back; wait, or request release';
-  for (const conversation of held) endConversation(draft, s, conversation, 'cancelled');
+  endAll(draft, s, 'cancelled');
   return undefined;
+}
+
+/** With those that wait for the conversation before them, as they do in the service form: a person means all that is held now. */
+function endAll(draft: Draft, s: ShutdownSituation, outcome: 'released' | 'cancelled'): void {
+  const end = () => {
+    for (const conversation of holding(draft)) endConversation(draft, s, conversation, outcome);
+  };
+  end();
+  if (formOf(s.spec) !== 'service') return;
+  foldGoing(draft, s);
+  beginConversations(draft, s);
+  end();
 }
 
 function migrate(draft: Draft, s: ShutdownSituation, { nodeSelector }: ParsedRequest): string | undefined {

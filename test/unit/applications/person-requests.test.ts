@@ -32,6 +32,28 @@ describe('what a person asks for', () => {
     expect(scene.status.shutdown?.handledRequest).toBeUndefined();
   });
 
+  it.each([
+    ['release', 'released', true],
+    ['cancel', 'cancelled', false],
+  ] as const)(
+    '%s is meant for what waits behind a conversation of the service form, too',
+    (request, outcome, isFree) => {
+      const scene = createScene({}, 2);
+      want(scene, 'pod-0', 'eviction');
+      look(scene);
+      want(scene, 'pod-1', 'eviction');
+      look(scene);
+      expect(conversationsOf(scene)).toHaveLength(1);
+      scene.request = request;
+      look(scene);
+      expect(conversationsOf(scene).map((conversation) => conversation.outcome)).toEqual([outcome, outcome]);
+      expect(isFreeToGo(conversationsOf(scene), 'pod-1')).toBe(isFree);
+      expect(scene.status.shutdown?.going).toEqual({});
+      // Of the second one nobody was asked.
+      expect(scene.steps.filter((step) => step.do === 'ask')).toHaveLength(1);
+    },
+  );
+
   it('cancel: the pod stays, whoever evicts it again and again; until the deadline, or a person deletes it', () => {
     const scene = createScene(POD_FORM);
     want(scene, 'pod-0', 'eviction');
