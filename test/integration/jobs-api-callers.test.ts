@@ -126,7 +126,7 @@ describe('who may call', () => {
     await bind(NAMESPACE, 'allowed', 'krake-hooks-job-webhooks');
     await bind(NAMESPACE, 'watchers', 'krake-hooks-job-watchers');
     await bind('elsewhere', 'abroad', 'krake-hooks-job-webhooks');
-  }, 60_000);
+  }, 120_000);
   const bind = (namespace: string, account: string, role: string) =>
     setting.controlPlane.kubectl([
       ...['-n', namespace, 'create', 'rolebinding', account],

@@ -1,7 +1,13 @@
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import type { WebhookDelivery } from '../../src/jobs/index.ts';
 import { ok, startReceiver, type Received, type Receiver } from './jobs-receiver.ts';
-import { eventually, startJobsSetting, type JobsReplica, type JobsSetting } from './jobs-setting.ts';
+import {
+  CALM_LEASE,
+  eventually,
+  startJobsSetting,
+  type JobsReplica,
+  type JobsSetting,
+} from './jobs-setting.ts';
 
 /** One API server, one replica, one receiver for a test file; after each test the receiver answers 200 again and all objects are gone. */
 export interface JobsScene {
@@ -37,7 +43,7 @@ export function useJobsScene(settings: Readonly<Record<string, string>> = {}): J
   };
   beforeAll(async () => {
     const [setting, receiver] = await Promise.all([startJobsSetting(), startReceiver()]);
-    started = { setting, receiver, replica: await setting.replica(settings) };
+    started = { setting, receiver, replica: await setting.replica({ ...CALM_LEASE, ...settings }) };
   }, 120_000);
   afterAll(async () => {
     await started?.setting.stop();
