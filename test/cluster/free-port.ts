@@ -1,6 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
+/** Two that are asked for at the same time, and are not listened on yet, must not be one. */
+const handedOut = new Set<number>();
+
 const isFree = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const server = createServer();
@@ -15,7 +18,9 @@ const isFree = (port: number): Promise<boolean> =>
 export const findFreePort = async (): Promise<number> => {
   for (let attempt = 0; attempt < 100; attempt++) {
     const port = randomInt(20_000, 32_768);
-    if (await isFree(port)) return port;
+    if (handedOut.has(port) || !(await isFree(port))) continue;
+    handedOut.add(port);
+    return port;
   }
   throw new Error('found no free port between 20000 and 32768 on 127.0.0.1');
 };
