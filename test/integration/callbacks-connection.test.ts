@@ -137,17 +137,17 @@ describe('Events on the Application', () => {
       const ofIt = items.filter(({ regarding }) => regarding?.uid === uid);
       return ofIt.length >= 3 ? ofIt : undefined;
     });
-    const told = events.map(({ type, reason, note }) => `${type} ${reason} ${note}`).sort();
+    // Of each refusal the first are told, however many have come by then.
+    const told = events.map(({ type, reason, note }) => `${type} ${reason} ${note}`);
     expect(told).toHaveLength(3);
-    expect(told[0]).toContain(
-      'Normal SignalAccepted the signal complete was accepted, proven by token-and-certificate',
-    );
-    expect(told[1]).toMatch(/Warning SignalRefused .* [0-9]+ times, .* 401 token-wrong/);
-    expect(told[2]).toMatch(
-      /Warning SignalRefused .* [0-9]+ times, .* 403 certificate-of-another, certificate [0-9a-f]{16}/,
-    );
+    for (const words of [
+      /^Normal SignalAccepted the signal complete was accepted, proven by token-and-certificate/,
+      /^Warning SignalRefused .* (once|[0-9]+ times), .* 401 token-wrong/,
+      /^Warning SignalRefused .* (once|[0-9]+ times), .* 403 certificate-of-another, certificate [0-9a-f]{16}/,
+    ])
+      expect(told).toContainEqual(expect.stringMatching(words));
     expect(JSON.stringify(events)).not.toContain(token);
-  }, 30_000);
+  }, 90_000);
 });
 
 interface EventObject {

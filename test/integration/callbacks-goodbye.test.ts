@@ -168,7 +168,7 @@ describe('a cache that is late', () => {
     [
       'asked, then another round',
       shutdownOf(conversation('c1')),
-      shutdownOf(conversation('c1', { round: 2, deadline: inSeconds(120) })),
+      shutdownOf(conversation('c1', { round: 2, deadline: inSeconds(7_200) })),
       { conversation: 'c1', already: false },
     ],
     [

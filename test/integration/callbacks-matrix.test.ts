@@ -69,7 +69,8 @@ describe('certificate × token × mode, over TLS', () => {
       complete: { provenBy: 'token-and-certificate' },
       shutdown: { provenBy: 'token-and-certificate' },
     });
-    expect(replica.logger.lines.at(-1)?.fields).toMatchObject({
+    const line = replica.logger.lines.findLast(({ message }) => message === 'callback answered');
+    expect(line?.fields).toMatchObject({
       proof: 'token-and-certificate',
       certificate: own.status.sha256.slice(0, 16),
       uid,
