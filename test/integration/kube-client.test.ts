@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,6 +23,7 @@ interface ConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
+jest.setTimeout(60_000);
 let controlPlane: ControlPlane;
 let client: FullKubeClient;
 
@@ -134,8 +135,8 @@ describe('objects', () => {
       ...options,
       resourceVersion: '0',
       timeoutSeconds: 1,
-      idleTimeoutMs: 5_000,
-      signal: AbortSignal.timeout(5_000),
+      idleTimeoutMs: 30_000,
+      signal: AbortSignal.timeout(30_000),
     });
     const watched: WatchEvent<KubeObject>[] = [];
     for await (const event of watch) if (event.type === 'ADDED') watched.push(event);
@@ -250,15 +251,21 @@ afterAll(async () => {
 
 describe('credentials', () => {
   it('of a service account follow a token that was replaced', async () => {
-    const pod = await serviceAccountClient(controlPlane.url, 'outdated-token');
     const path = '/api/v1/namespaces/default/configmaps';
-    expect(await caught(pod.getRaw(path))).toMatchObject({ status: 401 });
-    await writeFile(join(directories.at(-1) ?? '', 'token'), `${controlPlane.adminToken}\n`);
-    // Right after a renewal that did not help no other is made: with a wrong token each request would be sent twice.
-    expect(await caught(pod.getRaw(path))).toMatchObject({ status: 401 });
-    await new Promise((resolve) => setTimeout(resolve, 2_100));
-    expect(await pod.getRaw(path)).toMatchObject({ kind: 'ConfigMapList' });
-    pod.close();
+    // A machine that pauses between the two requests makes the second one come too late for what it shows.
+    for (let isInTime = false; !isInTime;) {
+      const pod = await serviceAccountClient(controlPlane.url, 'outdated-token');
+      const startedAt = performance.now();
+      expect(await caught(pod.getRaw(path))).toMatchObject({ status: 401 });
+      await writeFile(join(directories.at(-1) ?? '', 'token'), `${controlPlane.adminToken}\n`);
+      // Right after a renewal that did not help no other is made: with a wrong token each request would be sent twice.
+      const [second] = await Promise.allSettled([pod.getRaw(path)]);
+      isInTime = performance.now() - startedAt < 2_000;
+      if (isInTime) expect(second).toMatchObject({ status: 'rejected', reason: { status: 401 } });
+      await new Promise((resolve) => setTimeout(resolve, 2_100));
+      expect(await pod.getRaw(path)).toMatchObject({ kind: 'ConfigMapList' });
+      pod.close();
+    }
   });
 
   it('that do not exist are an unreachable API server, and the message says what to do', async () => {
@@ -284,9 +291,16 @@ describe('rate', () => {
     });
     await slow.getRaw('/version', { urgent: true });
     const startedAt = performance.now();
-    const all = Promise.all(Array.from({ length: 25 }, () => slow.getRaw('/version')));
+    let answered = 0;
+    const all = Promise.all(
+      Array.from({ length: 25 }, async () => {
+        await slow.getRaw('/version');
+        answered += 1;
+      }),
+    );
     await slow.getRaw('/version', { urgent: true });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    // It has overtaken those that wait.
+    expect(answered).toBeLessThan(20);
     await all;
     expect(performance.now() - startedAt).toBeGreaterThan(1_400);
     slow.close();

@@ -1,21 +1,32 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { createKubeClient, type FullKubeClient, type JointPatch } from '../../src/kube/index.ts';
+import {
+  createKubeClient,
+  type FullKubeClient,
+  type JointPatch,
+  type KubeObject,
+} from '../../src/kube/index.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
+import { waitFor } from '../cluster/wait-for.ts';
 import { clientOfServiceAccount } from './service-account-client.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 const FINALIZER = 'test.krake.dev/hold';
 const RBAC = 'rbac.authorization.k8s.io';
 const ROLES = { apiVersion: `${RBAC}/v1`, plural: 'clusterroles' };
 const BINDINGS = { apiVersion: `${RBAC}/v1`, plural: 'clusterrolebindings' };
 const ACCOUNTS = { apiVersion: 'v1', plural: 'serviceaccounts' };
+const REVIEWS = { apiVersion: 'authorization.k8s.io/v1', plural: 'selfsubjectaccessreviews' };
+
+interface AccessReview extends KubeObject {
+  readonly status: { readonly allowed: boolean };
+}
 
 let controlPlane: ControlPlane;
 let admin: FullKubeClient;
 beforeAll(async () => {
   controlPlane = await startControlPlane();
   admin = createKubeClient({ kubeconfigPath: controlPlane.kubeconfig, userAgent: 'krake-hooks-test/1' });
-}, 60_000);
+}, 600_000);
 afterAll(async () => {
   admin.close();
   await controlPlane.stop();
@@ -43,6 +54,19 @@ async function makeAccount(name: string) {
     subjects: [{ kind: 'ServiceAccount', name, namespace: 'default' }],
   });
   const { client, close } = await clientOfServiceAccount(controlPlane, 'default', name);
+  // The authorizer hears of a role a moment later.
+  for (const [group, resource] of [
+    [RBAC, ROLES.plural],
+    [RBAC, BINDINGS.plural],
+    ['', ACCOUNTS.plural],
+  ] as const) {
+    const namespace = group === '' ? { namespace: 'default' } : {};
+    const spec = { resourceAttributes: { verb: 'patch', group, resource, name, ...namespace } };
+    await waitFor(`${name} to be allowed to patch ${resource}`, async () => {
+      const review = await client.create<AccessReview>(REVIEWS, undefined, { spec });
+      return review.status.allowed ? true : undefined;
+    });
+  }
   const args = ['delete', '--wait=false', `clusterrole/${name}`, `clusterrolebinding/${name}`];
   await controlPlane.kubectl(args);
   await controlPlane.kubectl(['-n', 'default', 'delete', '--wait=false', `serviceaccount/${name}`]);

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +31,7 @@ interface Witness {
   lists: number;
 }
 
+jest.setTimeout(60_000);
 let controlPlane: ControlPlane;
 let proxy: CuttableProxy;
 /** Goes straight to the API server. */
@@ -191,9 +192,7 @@ describe('reflector', () => {
     const witness = await startReflector({ idleTimeoutMs: 1_000 });
     proxy.freeze();
     await create('a');
-    await waitFor('the loss to be noticed', () => (reflector?.connected() === false ? true : undefined), {
-      timeoutMs: 5_000,
-    });
+    await waitFor('the loss to be noticed', () => (reflector?.connected() === false ? true : undefined));
     proxy.open();
     await synced();
     expect(witness.changes).toEqual(['a new']);
@@ -222,7 +221,7 @@ describe('reflector', () => {
     expect(witness.changes.slice(0, 3).sort()).toEqual(['goes new', 'is-replaced new', 'stays new']);
     expect(witness.changes.slice(3).sort()).toEqual(['comes new', 'goes gone', 'is-replaced changed']);
     expectTrue(witness);
-  }, 60_000);
+  }, 180_000);
 
   it.each(['killed', 'stopped'] as const)(
     'outlives an API server that is %s and comes back',
@@ -244,7 +243,7 @@ describe('reflector', () => {
       expect(witness.changes.toSorted()).toEqual(['a gone', 'a new', 'b new']);
       expectTrue(witness);
     },
-    60_000,
+    180_000,
   );
 
   it('misses nothing of 600 changes and more while its connections are cut all the time', async () => {
@@ -255,7 +254,8 @@ describe('reflector', () => {
     try {
       const names = Array.from({ length: 50 }, (_, i) => `c-${i}`);
       // How often the reflector is connected again to be cut depends on the machine; so many cuts there have to be.
-      for (; rounds < 3 || (cuts <= 5 && rounds < 20); rounds++) {
+      const endAt = Date.now() + 90_000;
+      for (; rounds < 3 || (cuts <= 5 && Date.now() < endAt); rounds++) {
         const round = rounds;
         for (const name of names) await create(name);
         for (const name of names) await relabel(name, { kept: 'yes', round: String(round) });
@@ -273,7 +273,7 @@ describe('reflector', () => {
       Array.from({ length: rounds }, (_, i) => `${namespace}/mark-${i}`).sort(),
     );
     expectTrue(witness);
-  }, 60_000);
+  }, 180_000);
 
   it('lists page by page and stops for good', async () => {
     for (let i = 0; i < 1_100; i += 20) {
@@ -287,5 +287,5 @@ describe('reflector', () => {
     await create('too-late');
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(reflector?.get(`${namespace}/too-late`)).toBeUndefined();
-  }, 60_000);
+  }, 180_000);
 });
