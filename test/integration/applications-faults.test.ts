@@ -12,7 +12,7 @@ import {
 } from './applications-setting.ts';
 import { createRecordingClient, type RecordingClient } from './recording-client.ts';
 
-const LONG_MS = 180_000;
+const LONG_MS = 300_000;
 let setting: ApplicationsSetting;
 
 beforeAll(async () => {
@@ -39,7 +39,7 @@ async function live(name: string, controller: RecordingClient): Promise<boolean>
       what,
       async () =>
         controller.dead() ? 'dead' : check(await setting.application(application)) ? 'yes' : undefined,
-      { timeoutMs: 20_000, intervalMs: 10 },
+      { timeoutMs: 60_000, intervalMs: 10 },
     );
   if ((await reached('it to run', isRunning)) === 'dead') return false;
   await setting.signal(application);
@@ -100,10 +100,15 @@ describe('an API server that dies', () => {
       const replica = await setting.replica({ client: recording.client });
       const names = Array.from({ length: 30 }, (_, i) => `outage-${i}`);
       const insist = (what: string, run: () => Promise<unknown>) =>
-        waitFor(what, async () => {
-          await run();
-          return true;
-        });
+        waitFor(
+          what,
+          async () => {
+            await run();
+            return true;
+          },
+          // As long as an API server may take to come back.
+          { timeoutMs: 90_000 },
+        );
 
       const creations = names.map(async (name, i) => {
         await sleep(i * 20);
@@ -233,8 +238,9 @@ function startCandidate(identity: string): Candidate {
     namespace: 'krake-system',
     leaseName: 'krake-hooks-controller',
     identity,
-    leaseDurationMs: 3_000,
-    renewDeadlineMs: 2_000,
+    // Both campaign in this process, and it has a lot to do besides: a pause is no loss of the lease.
+    leaseDurationMs: 10_000,
+    renewDeadlineMs: 8_000,
     retryPeriodMs: 200,
     logger: createRecordingLogger([]),
     async onStartedLeading(signal) {

@@ -5,8 +5,9 @@ import type { KubeObject } from '../../src/kube/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { NAMESPACE, startApplicationsSetting, type ApplicationsSetting } from './applications-setting.ts';
 
-const LONG_MS = 60_000;
-const TTL_MS = 2_000;
+const LONG_MS = 120_000;
+/** Long enough for the status of an end to be seen on a busy machine. */
+const TTL_MS = 8_000;
 let setting: ApplicationsSetting;
 
 beforeAll(async () => {
@@ -157,7 +158,7 @@ describe('the end of an application', () => {
     async () => {
       await setting.createWorkload('Deployment', 'brief', { replicas: 0 });
       await setting.applicationThat('deployment-brief', 'runs', isRunning);
-      await setting.controlPlane.kubectl(['delete', 'deployment', '-n', NAMESPACE, 'brief']);
+      await setting.controlPlane.kubectl(['delete', 'deployment', '-n', NAMESPACE, 'brief', '--wait=false']);
       const app = await setting.applicationThat(
         'deployment-brief',
         'is over',
@@ -232,15 +233,6 @@ type JobStatus = KubeObject & { readonly status?: { readonly startTime?: string 
 
 /** Ends a Job as its controller does; without a node no pod ever does. */
 async function endJob(name: string, type: string, before: string): Promise<void> {
-  const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
-  const condition = (kind: string) => ({
-    type: kind,
-    status: 'True',
-    reason: 'Test',
-    message: 'ended by a test',
-    lastProbeTime: now,
-    lastTransitionTime: now,
-  });
   await setting.controlPlane.kubectl([
     'delete',
     'pods',
@@ -252,8 +244,17 @@ async function endJob(name: string, type: string, before: string): Promise<void>
   ]);
   const job = { resource: WORKLOAD_KINDS.Job, namespace: NAMESPACE, name };
   await waitFor(`the Job ${name} to be ended`, async () => {
-    // The Job controller may have started it since; that time must stay.
+    // The Job controller may have started it since; that time must stay, and the end may not lie before it.
     const { status } = (await setting.admin.get<JobStatus>(job)) ?? {};
+    const now = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+    const condition = (kind: string) => ({
+      type: kind,
+      status: 'True',
+      reason: 'Test',
+      message: 'ended by a test',
+      lastProbeTime: now,
+      lastTransitionTime: now,
+    });
     await setting.admin.patch(
       { ...job, subresource: 'status' },
       {

@@ -13,7 +13,7 @@ import {
   type ApplicationsSetting,
 } from './applications-setting.ts';
 
-const LONG_MS = 180_000;
+const LONG_MS = 300_000;
 let setting: ApplicationsSetting;
 
 beforeAll(async () => {

@@ -8,18 +8,16 @@ import {
   createBundle,
   startApplicationsSetting,
   type ApplicationsSetting,
-  type Replica,
 } from './applications-setting.ts';
 
 const START_MS = 600_000;
-const LONG_MS = 60_000;
+const LONG_MS = 120_000;
 const bundle = createBundle('-----BEGIN CERTIFICATE-----\nfirst\n-----END CERTIFICATE-----\n');
 let setting: ApplicationsSetting;
-let replica: Replica;
 
 beforeAll(async () => {
   setting = await startApplicationsSetting();
-  replica = await setting.replica({ bundle });
+  await setting.replica({ bundle });
 }, START_MS);
 afterAll(async () => {
   await setting.stop();
@@ -30,9 +28,21 @@ const conditionOf = (app: Application, type: string) => app.status?.conditions?.
 const decode = (text = '') => Buffer.from(text, 'base64').toString();
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-async function events(name: string): Promise<string> {
-  await replica.events.flush();
-  return (await setting.controlPlane.kubectl(['describe', '-n', NAMESPACE, 'application', name])).stdout;
+/** An Event is written after what it tells of. */
+async function untilTold(name: string, what: string): Promise<void> {
+  const ofIt = `--field-selector=involvedObject.kind=Application,involvedObject.name=${name}`;
+  const list = [
+    'get',
+    'events',
+    '-n',
+    NAMESPACE,
+    ofIt,
+    '-o',
+    'jsonpath={.items[*].reason} {.items[*].message}',
+  ];
+  await waitFor(`an Event of ${name} with ${what}`, async () =>
+    (await setting.controlPlane.kubectl(list)).stdout.includes(what) ? true : undefined,
+  );
 }
 
 async function annotate(kind: WorkloadKind, name: string, hooks: string | null): Promise<void> {
@@ -148,7 +158,7 @@ describe('what a user or an accident changes of an application', () => {
       );
       const secret = await waitFor('the Secret', () => setting.secret('deployment-robust'));
       expect(sha256(decode(secret.data?.token))).toBe(second.status?.tokenSha256);
-      expect(await events('deployment-robust')).toContain('SecretRepaired');
+      await untilTold('deployment-robust', 'SecretRepaired');
     },
     LONG_MS,
   );
@@ -225,7 +235,7 @@ describe('what a user or an accident changes of an application', () => {
         ({ status }) => status?.phase === 'Degraded',
       );
       expect(conditionOf(app, 'Stamped')).toMatchObject({ status: 'False', reason: 'NotInjected' });
-      expect(await events('job-missed')).toContain('delete it and create it again');
+      await untilTold('job-missed', 'delete it and create it again');
     },
     LONG_MS,
   );

@@ -11,7 +11,12 @@ import {
   writeRequest,
   type TestIssuer,
 } from './applications-issuer.ts';
-import { NAMESPACE, startApplicationsSetting, type ApplicationsSetting } from './applications-setting.ts';
+import {
+  NAMESPACE,
+  startApplicationsSetting,
+  type ApplicationsSetting,
+  type Replica,
+} from './applications-setting.ts';
 import { createRecordingClient } from './recording-client.ts';
 
 const LONG_MS = 120_000;
@@ -47,6 +52,17 @@ async function eventsOf(name: string, reason: string): Promise<string[]> {
   return stdout.split('\n').filter((line) => line.startsWith(`Application deployment-${name} `));
 }
 
+/** So many Events at last, and no more; they are written after what they tell of. */
+async function eventsBy(replica: Replica, name: string, reason: string, count: number): Promise<string[]> {
+  await waitFor(`Events of ${reason} of ${name}`, async () =>
+    (await eventsOf(name, reason)).length >= count ? true : undefined,
+  );
+  await replica.events.flush();
+  const events = await eventsOf(name, reason);
+  expect(events).toHaveLength(count);
+  return events;
+}
+
 describe('rotate', () => {
   it(
     'gives an application a new token and certificate; the old ones are void at once, and it happens once',
@@ -64,9 +80,7 @@ describe('rotate', () => {
       const later = await setting.application('deployment-now');
       expect(later?.status?.tokenSha256).toBe(after.status?.tokenSha256);
       expect(shown(later)).toEqual(shown(after));
-      await replica.events.flush();
-      const events = await eventsOf('now', 'TokenRotated');
-      expect(events).toHaveLength(1);
+      const events = await eventsBy(replica, 'now', 'TokenRotated', 1);
       expect(events[0]).toContain('the former ones are void');
       const newToken = fileOf(await setting.secret('deployment-now'), 'token');
       const told = JSON.stringify([replica.lines, events, later?.status]);
@@ -90,7 +104,7 @@ describe('rotate', () => {
       expect(shown(after)[0]).toBe(shown(before)[0]);
       expect(Date.parse(after.status?.certificates?.[0]?.notAfter ?? '')).toBeLessThanOrEqual(inAnHour);
 
-      await request('grace', 'rotate:2s');
+      await request('grace', 'rotate:10s');
       const twice = await answered('grace');
       expect(twice.status?.formerTokens?.map((token) => token.sha256)).toEqual([
         before.status?.tokenSha256,
@@ -105,8 +119,7 @@ describe('rotate', () => {
 
       await request('grace', 'rotate');
       expect((await answered('grace')).status?.formerTokens).toBeUndefined();
-      await replica.events.flush();
-      expect(await eventsOf('grace', 'TokenRotated')).toHaveLength(3);
+      await eventsBy(replica, 'grace', 'TokenRotated', 3);
     },
     LONG_MS,
   );
@@ -174,8 +187,7 @@ describe('rotate', () => {
         await request('refused', text);
         await answered('refused');
       }
-      await replica.events.flush();
-      const refusals = await eventsOf('refused', 'RequestRefused');
+      const refusals = await eventsBy(replica, 'refused', 'RequestRefused', 2);
       expect(refusals.join('\n')).toContain('write rotate, or rotate:DURATION');
       expect(refusals.join('\n')).toContain('its shutdown hook is off');
     },
@@ -188,17 +200,19 @@ describe('rotate', () => {
       await setting.replica({ certificates: issuer, tokens: { lifetimeMs: 3_000, graceMs: 1_500 } });
       const { status } = await start('aged');
       const seen = new Set([status?.tokenSha256]);
+      let mostFormer = 0;
       await waitFor(
         'three tokens',
         async () => {
           const app = await setting.application('deployment-aged');
           const former = app?.status?.formerTokens ?? [];
           if (app?.status?.tokenSha256 !== undefined) seen.add(app.status.tokenSha256);
-          expect(former.length).toBeLessThanOrEqual(1);
+          mostFormer = Math.max(mostFormer, former.length);
           return seen.size >= 3 ? true : undefined;
         },
         SOON,
       );
+      expect(mostFormer).toBeLessThanOrEqual(1);
     },
     LONG_MS,
   );

@@ -12,7 +12,7 @@ import {
 } from './applications-setting.ts';
 
 const START_MS = 600_000;
-const LONG_MS = 60_000;
+const LONG_MS = 120_000;
 const bundle = createBundle('-----BEGIN CERTIFICATE-----\nfirst\n-----END CERTIFICATE-----\n');
 let setting: ApplicationsSetting;
 let replica: Replica;
@@ -107,10 +107,13 @@ describe('an annotated workload on a real API server', () => {
       await waitFor('the Secret to be gone', async () =>
         (await setting.secret('deployment-web')) === undefined ? true : undefined,
       );
-      const described = await events('deployment-web');
-      for (const reason of ['HooksEnabled', 'CompleteReceived', 'DeletedByCompleteHook', 'Completed']) {
-        expect(described).toContain(reason);
-      }
+      // An Event is written after what it tells of.
+      await waitFor('the Events', async () => {
+        const described = await events('deployment-web');
+        const reasons = ['HooksEnabled', 'CompleteReceived', 'DeletedByCompleteHook', 'Completed'];
+        return reasons.every((reason) => described.includes(reason)) ? true : undefined;
+      });
+      await replica.events.flush();
       const { stdout } = await setting.controlPlane.kubectl([
         'get',
         'events',
