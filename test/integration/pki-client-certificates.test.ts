@@ -11,7 +11,6 @@ import {
   CONFIG_MAP,
   SECRET,
   startPkiClientSetting,
-  TIMING,
   type IssuerReplica,
   type PkiClientSetting,
 } from './pki-client-setting.ts';
@@ -23,7 +22,7 @@ const identity = { namespace: 'shop', name: 'deployment-web', uid: '7f0c8d5e-6a1
 let setting: PkiClientSetting;
 beforeAll(async () => {
   setting = await startPkiClientSetting();
-});
+}, 600_000);
 afterEach(() => setting.clear());
 afterAll(() => setting.stop());
 
@@ -82,7 +81,9 @@ describe('the signing certificate of applications, with the rights of the servic
   });
 
   it('is rotated on request, CA and all: trusted before it signs; the old one until what it signed has ended', async () => {
-    const replicas = [setting.replica(), setting.replica()];
+    // What lies between two steps is looked at, and what was signed first is still good after both.
+    const timing = { lifetime: 15_000, signingLifetime: 150_000, trustDelay: 3_000 };
+    const replicas = [setting.replica(timing), setting.replica(timing)];
     const [replica] = replicas as [IssuerReplica];
     const trust = setting.trust();
     await trust.start(never);
@@ -92,7 +93,7 @@ describe('the signing certificate of applications, with the rights of the servic
     replica.issuer.onChange(() => changes++);
     await kubectl('annotate', 'secret', SECRET, `${ANNOTATION_ROTATE}=now`);
 
-    const staged = await waitFor('the next one', async () => (await state()).state.next);
+    const staged = await waitFor('the next one', async () => (await state()).state.next, { intervalMs: 20 });
     await waitFor('callbacks to trust both', () =>
       parseCertificates(trust.caPem()).length === 4 ? true : undefined,
     );
@@ -100,7 +101,7 @@ describe('the signing certificate of applications, with the rights of the servic
     await waitFor('the next one to sign', () =>
       replica.issuer.issuerSha256() === former.issuerSha256 ? undefined : true,
     );
-    expect(Date.now() - staged.trustedSince).toBeGreaterThanOrEqual(TIMING.trustDelay);
+    expect(Date.now() - staged.trustedSince).toBeGreaterThanOrEqual(timing.trustDelay);
     const latter = await replica.issuer.issue(identity);
     for (const { certPem } of [former, latter]) {
       expect(trust.verify(leafOf(certPem))).toEqual({ ok: true, identity });
@@ -108,11 +109,14 @@ describe('the signing certificate of applications, with the rights of the servic
     const [, formerCa] = parseCertificates(trust.caPem());
     expect(formerCa).toBeDefined();
 
-    await waitFor('the end of the old one', () =>
-      parseCertificates(trust.caPem()).length === 2 ? true : undefined,
+    await waitFor(
+      'the end of the old one',
+      () => (parseCertificates(trust.caPem()).length === 2 ? true : undefined),
+      { timeoutMs: 60_000 },
     );
     expect(Date.now()).toBeGreaterThanOrEqual(former.notAfter);
     expect(trust.verify(leafOf(former.certPem))).toEqual({ ok: false, reason: 'unknown-issuer' });
+    await waitFor('its Event', () => reasons(...replicas).find((reason) => reason === 'SigningTrustEnded'));
     expect(reasons(...replicas)).toEqual([
       'SigningCreated',
       'SigningPromoted',
@@ -123,7 +127,7 @@ describe('the signing certificate of applications, with the rights of the servic
   });
 
   it('is replaced at two thirds of its life, under the same CA', async () => {
-    const replica = setting.replica({ lifetime: 1_000, signingLifetime: 6_000, trustDelay: 300 });
+    const replica = setting.replica({ lifetime: 1_000, signingLifetime: 18_000, trustDelay: 300 });
     await start(replica);
     const first = (await state()).state.current;
     await waitFor('the second', async () => {
