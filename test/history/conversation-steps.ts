@@ -8,6 +8,8 @@ type AppVersion = Version<Application & RecordedObject>;
 
 /** Versions are seen a moment after they were written, one more than the other. Always by the recorder's clock, which nobody sets. */
 const TOLERANCE_MS = 1_000;
+/** A machine that stands still for a moment shows the first version of a round later than this process usually sees it, by no more than this. */
+const SEEN_LATE_MS = 5_000;
 
 /**
  * From one version of an Application to the next: the deadline of a round stays, rounds come one after the other and only when one is over,
@@ -23,7 +25,7 @@ export function checkConversationSteps(world: World): Violation[] {
         ...checkIds(world, before, version, said),
         ...conversationsOf(version.object).flatMap((now) => {
           const round = `${now.id}/${now.round}`;
-          if (!firstSeenMs.has(round)) firstSeenMs.set(round, version.atMs);
+          if (!firstSeenMs.has(round)) firstSeenMs.set(round, begunMs(now, version.atMs));
           const was = before && conversationsOf(before.object).find((candidate) => candidate.id === now.id);
           return [
             ...(was === undefined
@@ -44,6 +46,12 @@ export function checkConversationSteps(world: World): Violation[] {
       }));
     });
   });
+}
+
+/** When the round began by the recorder's clock: when it was first seen, or a little earlier where it says so itself. */
+function begunMs({ roundStartedAt }: Conversation, seenMs: number): number {
+  const saidMs = Date.parse(roundStartedAt) - performance.timeOrigin;
+  return Math.min(seenMs, Math.max(saidMs, seenMs - SEEN_LATE_MS));
 }
 
 type Found = readonly [rule: string, text: string];
