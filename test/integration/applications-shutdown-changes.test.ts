@@ -8,6 +8,7 @@ import {
   POD_FORM,
   SOON,
   conversations,
+  hasHeard,
   held,
   isAwaiting,
   useShutdownSetting,
@@ -58,8 +59,8 @@ describe('what changes while an application is asked to shut down', () => {
       expect(conversations(app)).toHaveLength(1);
       expect(conversations(app)[0]?.deadline).toBe(conversations(begun)[0]?.deadline);
       await setting.confirm('deployment-growing', uidOf(first));
-      const awaiting = await setting.application('deployment-growing');
-      expect(awaiting && isAwaiting(awaiting)).toBe(true);
+      const awaiting = await setting.applicationThat('deployment-growing', 'has heard one', hasHeard(1, 2));
+      expect(isAwaiting(awaiting)).toBe(true);
       expect(await setting.workload('Deployment', 'growing')).toBeDefined();
       await setting.confirm('deployment-growing', uidOf(late));
       await setting.gone('Deployment', 'growing');

@@ -21,6 +21,9 @@ import {
   type ShutdownSetting,
 } from './shutdown-setting.ts';
 
+/** Each round is asked about in it, also while the machine stands still for a moment. */
+const SHORT = '3s';
+
 let setting: ShutdownSetting;
 useShutdownSetting((started) => (setting = started));
 
@@ -30,16 +33,14 @@ describe('a shutdown that does not go smoothly, and what a person can do', () =>
     async () => {
       await setting.begin('late', {
         ...POD_FORM,
-        [ANNOTATION_SHUTDOWN_TIMEOUT]: '1s',
+        [ANNOTATION_SHUTDOWN_TIMEOUT]: SHORT,
         [ANNOTATION_SHUTDOWN_RETRIES]: '1',
       });
       await setting.remove('late');
       await setting.gone('Deployment', 'late');
       expect(setting.heard).toHaveLength(2);
       expect(setting.heard.map(({ stored }) => stored?.round)).toEqual([1, 2]);
-      const story = await setting.describeApplication('deployment-late');
-      expect(story).toContain('ShutdownRetried');
-      expect(story).toContain('ShutdownTimedOut');
+      await setting.untilTold('deployment-late', 'ShutdownRetried', 'ShutdownTimedOut');
     },
     LONG_MS,
   );
@@ -49,7 +50,7 @@ describe('a shutdown that does not go smoothly, and what a person can do', () =>
     async () => {
       await setting.begin('stuck', {
         ...POD_FORM,
-        [ANNOTATION_SHUTDOWN_TIMEOUT]: '1s',
+        [ANNOTATION_SHUTDOWN_TIMEOUT]: SHORT,
         [ANNOTATION_SHUTDOWN_FAILURE]: 'give-up',
       });
       await setting.remove('stuck');
@@ -105,7 +106,11 @@ describe('a shutdown that does not go smoothly, and what a person can do', () =>
       await setting.want('deployment-kept', pod, 'deletion');
       await setting.applicationThat('deployment-kept', 'was asked', wasHeard);
       await setting.request('deployment-kept', 'cancel');
-      await setting.applicationThat('deployment-kept', 'runs', (a) => a.status?.phase === 'Running');
+      await setting.applicationThat(
+        'deployment-kept',
+        'runs, and the request is done',
+        (a) => a.status?.phase === 'Running' && a.metadata.annotations?.[ANNOTATION_REQUEST] === undefined,
+      );
       expect(await setting.exists(pod)).toBe(true);
       await setting.remove('kept');
       await setting.applicationThat('deployment-kept', 'was asked', (a) =>
@@ -117,7 +122,7 @@ describe('a shutdown that does not go smoothly, and what a person can do', () =>
         'has an answer',
         (a) => a.metadata.annotations?.[ANNOTATION_REQUEST] === undefined,
       );
-      expect(await setting.describeApplication('deployment-kept')).toContain('cannot be taken back');
+      await setting.untilTold('deployment-kept', 'cannot be taken back');
       await setting.request('deployment-kept', 'release');
       await setting.gone('Deployment', 'kept');
     },
@@ -146,7 +151,7 @@ describe('a shutdown that does not go smoothly, and what a person can do', () =>
         spec?: { template: { spec: { nodeSelector?: object } } };
       };
       expect(workload.spec?.template.spec.nodeSelector).toEqual({ disk: 'ssd' });
-      expect(await setting.describeApplication('replicaset-nomad')).toContain('Migrated');
+      await setting.untilTold('replicaset-nomad', 'Migrated');
     },
     LONG_MS,
   );

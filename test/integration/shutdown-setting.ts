@@ -27,7 +27,7 @@ import {
 // run as far as their status says so. Services are asked through a recorder.
 
 const START_MS = 600_000;
-export const LONG_MS = 60_000;
+export const LONG_MS = 150_000;
 export const SOON = { timeoutMs: 20_000, intervalMs: 20 };
 export const POD_FORM = { [ANNOTATION_SHUTDOWN_SERVICE]: 'pod:8080' };
 
@@ -61,7 +61,8 @@ export interface ShutdownSetting extends ApplicationsSetting {
   remove(name: string, ...flags: string[]): Promise<unknown>;
   exists(pod: KubeObject): Promise<boolean>;
   podGone(pod: KubeObject): Promise<true>;
-  describeApplication(name: string): Promise<string>;
+  /** Waits until `kubectl describe` tells all of this: Events are written beside everything else. */
+  untilTold(name: string, ...texts: readonly string[]): Promise<true>;
 }
 
 export interface BeginOptions {
@@ -72,6 +73,11 @@ export interface BeginOptions {
 
 export const conversations = (app: Application) => app.status?.shutdown?.conversations ?? [];
 export const held = (app: Application) => conversations(app).filter(isHolding);
+/** The controller has taken the goodbyes in: its message says how many. */
+export const hasHeard = (count: number, needed: number) => (app: Application) =>
+  app.status?.conditions?.some(({ type, message }) => {
+    return type === 'Held' && message.includes(`${count} of ${needed} goodbyes have come`);
+  }) === true;
 export const isAwaiting = (app: Application) =>
   app.status?.phase === 'WaitingForCleaning' && held(app).length > 0;
 export const wasHeard = (app: Application) =>
@@ -232,10 +238,18 @@ async function startShutdownSetting(): Promise<ShutdownSetting> {
       SOON,
     );
 
-  async function describeApplication(name: string): Promise<string> {
-    await replica.events.flush();
-    return (await setting.controlPlane.kubectl(['describe', '-n', NAMESPACE, 'application', name])).stdout;
-  }
+  const untilTold = (name: string, ...texts: readonly string[]) =>
+    waitFor(
+      `kubectl describe to tell of ${texts.join(', ')}`,
+      async (): Promise<true | undefined> => {
+        const args = ['describe', '-n', NAMESPACE, 'application', name];
+        const { stdout } = await setting.controlPlane.kubectl(args);
+        const missing = texts.filter((text) => !stdout.includes(text));
+        if (missing.length > 0) throw new Error(`nothing of ${missing.join(', ')} in:\n${stdout}`);
+        return true;
+      },
+      SOON,
+    );
 
   return {
     ...setting,
@@ -251,6 +265,6 @@ async function startShutdownSetting(): Promise<ShutdownSetting> {
     remove,
     exists,
     podGone: async (pod) => podGone(pod),
-    describeApplication,
+    untilTold,
   };
 }
