@@ -35,7 +35,7 @@ const START_MS = 600_000;
 const LONG_MS = 120_000;
 const SOON = { timeoutMs: 60_000, intervalMs: 20 };
 const WORKERS = 2;
-const TIMEOUT_S = 15;
+const TIMEOUT_S = 12;
 const LIMIT_MS = 1_500;
 const GOOD = 3;
 

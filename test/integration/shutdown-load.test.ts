@@ -70,6 +70,11 @@ describe('200 applications that shut down at once, slow and fast ones', () => {
     await recorder.settled();
 
     const { conversations } = fleet.services;
+    // A goodbye is carried out when it is stored, which is before its answer is read here.
+    await waitFor(
+      'the last answers to goodbyes',
+      () => conversations.every(({ goodbye }) => goodbye !== undefined) || undefined,
+    );
     const asked = conversations.map(({ application }) => application).sort();
     expect(asked).toEqual(names.map((name) => `deployment-${name}`).sort());
     expect(conversations.filter(({ goodbye }) => goodbye?.status !== 200)).toEqual([]);

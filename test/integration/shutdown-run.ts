@@ -14,7 +14,8 @@ export interface Mishap {
   readonly repair: (setting: CrashSetting) => Promise<void>;
 }
 
-const SOON = { timeoutMs: 60_000, intervalMs: 50 };
+/** The service, and Kubernetes' own controllers, find an API server that was killed later and later. */
+const SOON = { timeoutMs: 120_000, intervalMs: 50 };
 const PATIENCE_MS = 2_000;
 
 /**
