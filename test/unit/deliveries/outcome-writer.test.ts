@@ -59,9 +59,9 @@ describe('createOutcomeWriter', () => {
   it('writes one change after the other, each upon the version of the one before', async () => {
     const { writer, record, stored } = await start({});
     change(writer, record, PENDING);
-    await writer.flush(2_000);
+    await writer.flush(20_000);
     change(writer, record, DELIVERED);
-    await writer.flush(2_000);
+    await writer.flush(20_000);
     expect(stored).toMatchObject({ status: DELIVERED, writes: 2 });
     expect(stored.status.roundAttempts).toBeUndefined();
   });
@@ -70,7 +70,7 @@ describe('createOutcomeWriter', () => {
     const { writer, record, stored } = await start({});
     stored.version += 1;
     change(writer, record, DELIVERED);
-    await writer.flush(2_000);
+    await writer.flush(20_000);
     expect(stored.status).toMatchObject(DELIVERED);
   });
 
@@ -111,7 +111,7 @@ describe('createOutcomeWriter', () => {
     stored.status = theirs;
     stored.version += 1;
     change(writer, record, ours);
-    await writer.flush(2_000);
+    await writer.flush(20_000);
     expect(stored.status).toMatchObject(expected);
     expect(writer.unwritten(record.delivery)).toBeUndefined();
   });
@@ -123,14 +123,14 @@ describe('createOutcomeWriter', () => {
     stored.status = theirs;
     stored.version += 1;
     change(writer, record, PENDING);
-    await writer.flush(2_000);
+    await writer.flush(20_000);
     expect(record.status).toEqual(theirs);
     const facts = { startedAt: T0, now: T0, random: 0 };
     const outcome: AttemptResult = { kind: 'unsigned', problem: 'no Secret' };
     const known = { metadata: record.delivery.metadata, status: record.status };
     const next = afterAttempt(known, webhookOf().spec, outcome, facts, RETRY);
     change(writer, record, next);
-    await writer.flush(2_000);
+    await writer.flush(20_000);
     expect(stored.status).toMatchObject({ attempts: 4, roundAttempts: 4 });
     expect(stored.status.log).toHaveLength(4);
   });
@@ -144,7 +144,7 @@ describe('createOutcomeWriter', () => {
     const namesake = { ...record.delivery, metadata: { ...record.delivery.metadata, uid: 'another' } };
     expect(writer.unwritten(namesake)).toBeUndefined();
     stored.away = false;
-    await writer.flush(5_000);
+    await writer.flush(20_000);
     expect(stored.status).toMatchObject(DELIVERED);
   });
 
@@ -152,10 +152,10 @@ describe('createOutcomeWriter', () => {
     const { writer, record, stored } = await start({}, () => true);
     const startedAt = performance.now();
     change(writer, record, DELIVERED);
-    await writer.flush(300);
-    expect(stored.writes).toBe(0);
-    await writer.flush(5_000);
+    while (stored.writes === 0) await writer.flush(20);
+    // It gives way for a second. The test's own time limit ends a wait in vain.
+    expect(performance.now() - startedAt).toBeGreaterThan(900);
+    await writer.flush(20_000);
     expect(stored.writes).toBe(1);
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
   });
 });

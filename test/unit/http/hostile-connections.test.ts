@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -12,6 +12,9 @@ import {
   type RawConnection,
   type TestTls,
 } from './listener-setting.ts';
+
+// Less than the time limits that hold where a test sets none: whoever waits one of those out is found.
+jest.setTimeout(9_000);
 
 const GET_AND_CLOSE = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
 const listeners = createListeners();
@@ -79,7 +82,7 @@ describe('a listener and hostile connections', () => {
     expect(refused).toEqual(Array(295).fill('too-many-from-address'));
     expect(await get(listener.port())).toContain('200 OK');
     for (const { socket } of half) socket.destroy();
-  });
+  }, 60_000);
 
   it('at the cap for all, the handshake that takes longest makes room where none is idle', async () => {
     const listener = await listeners.https(tls, { limits: { maxConnections: 20 } });
@@ -170,7 +173,7 @@ describe('a listener and hostile connections', () => {
     for (let i = 0; i < 20; i++) expect(await get(listener.port())).toContain('200 OK');
     expect(listener.connections()).toBeGreaterThanOrEqual(400);
     for (const { socket } of half) socket.destroy();
-  });
+  }, 60_000);
 
   it('refuses TLS 1.1 and renegotiation', async () => {
     const listener = await listeners.https(tls, {});

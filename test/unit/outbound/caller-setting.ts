@@ -17,7 +17,7 @@ export interface TestServer {
   /** Connections that have come so far. */
   readonly connections: () => number;
   readonly open: () => number;
-  /** Resolves when no connection is open; rejects when that takes longer than five seconds. */
+  /** Resolves when no connection is open; rejects when that takes longer than 20 seconds. */
   allClosed(): Promise<void>;
 }
 
@@ -88,9 +88,9 @@ function answerRequests(socket: Socket, behave: Behaviour): void {
 }
 
 export async function waitUntil(holds: () => boolean, what: string): Promise<void> {
-  const until = performance.now() + 5_000;
+  const until = performance.now() + 20_000;
   while (!holds()) {
-    if (performance.now() > until) throw new Error(`after five seconds: ${what}`);
+    if (performance.now() > until) throw new Error(`after 20 seconds: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

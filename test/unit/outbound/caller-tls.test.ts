@@ -40,7 +40,7 @@ function caller(more: { readonly caFile?: string } = {}) {
   return createTestCaller(more, { resolveHost });
 }
 
-jest.setTimeout(20_000);
+jest.setTimeout(60_000);
 
 describe('a call over TLS', () => {
   it('trusts the CA of the file and the name in the certificate', async () => {

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { parseWebhookSecret, signWebhook, type SigningKey } from '../../../src/outbound/index.ts';
 import { verifyOfficially, type Signed } from '../../tools/official-verifier.ts';
 import { ensurePythonTools } from '../../tools/python-tools.ts';
 
 // What we sign is not only what we ourselves accept.
+
+// Python starts and reads its packages.
+jest.setTimeout(120_000);
 
 const tools = await ensurePythonTools();
 const timestamp = Math.floor(Date.now() / 1_000);

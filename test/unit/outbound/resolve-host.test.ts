@@ -66,7 +66,7 @@ function record(text: string, family: Family): Buffer {
 
 const POD_CONF = 'nameserver 10.96.0.10\nsearch krake-system.svc.test svc.test test\noptions ndots:5\n';
 
-jest.setTimeout(20_000);
+jest.setTimeout(60_000);
 
 describe('resolving a host', () => {
   let directory: string;
@@ -83,14 +83,14 @@ describe('resolving a host', () => {
     await rm(directory, { recursive: true });
   });
 
-  async function resolverWith(answer: (name: string, family: Family) => Reply) {
+  async function resolverWith(answer: (name: string, family: Family) => Reply, timeoutMs = 1_000) {
     const { asked, server, close } = await startNameServer(answer);
     closers.push(close);
     const resolve: ResolveHost = createHostResolver({
       servers: [server],
       resolvConf: join(directory, 'resolv.conf'),
       hosts: join(directory, 'hosts'),
-      timeoutMs: 60,
+      timeoutMs,
     });
     return { asked, resolve };
   }
@@ -148,11 +148,14 @@ describe('resolving a host', () => {
   });
 
   it('is content with one family when the other gets no answer', async () => {
-    const { resolve } = await resolverWith((_name, family) => (family === 'A' ? ['192.0.2.1'] : undefined));
+    const { resolve } = await resolverWith(
+      (_name, family) => (family === 'A' ? ['192.0.2.1'] : undefined),
+      5_000,
+    );
     const startedAt = performance.now();
     expect(await resolve('a.b.c.d.e.f')).toEqual({ kind: 'addresses', addresses: ['192.0.2.1'] });
-    // Waiting for the other family's end takes more than a second.
-    expect(performance.now() - startedAt).toBeLessThan(1_200);
+    // Waiting for the other family's end takes longer than its first try.
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
   it.each([
@@ -165,7 +168,7 @@ describe('resolving a host', () => {
     ],
     ['no server answers', () => undefined, 'no-answer'],
   ])('says so when %s', async (_what, answer, kind) => {
-    const { resolve } = await resolverWith(answer);
+    const { resolve } = await resolverWith(answer, 60);
     expect(await resolve('x')).toEqual({ kind });
   });
 
@@ -173,7 +176,7 @@ describe('resolving a host', () => {
     const { resolve } = await resolverWith((name, family) => {
       if (name.startsWith('hang')) return undefined;
       return family === 'A' ? ['192.0.2.1'] : [];
-    });
+    }, 200);
     const ended: string[] = [];
     const ask = async (name: string) => {
       const { kind } = await resolve(name);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createClientCaFile } from '../../../src/pki/client-ca-file.ts';
 import { issueCa, issueServingCertificate } from '../../../src/pki/issue-certificate.ts';
-import { createManualClock, createMemoryLogger, settle } from './fakes.ts';
+import { advanceToEndOfPoll, createManualClock, createMemoryLogger } from './fakes.ts';
 
 const HOUR = 3_600_000;
 let dir: string;
@@ -19,14 +19,7 @@ function setUp() {
   const file = join(dir, 'ca.crt');
   const clientCa = createClientCaFile({ clock, logger }, { file, key: 'admission.clientCaFile' });
   const issue = (lifetimeMs = 10 * HOUR) => issueCa({ now: clock.now(), lifetimeMs });
-  /** The file is read for real, which needs real time as well. */
-  const poll = async () => {
-    await clock.advance(10_000);
-    for (let i = 0; i < 10; i++) {
-      await settle();
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
-  };
+  const poll = () => advanceToEndOfPoll(clock, 10_000);
   return { clock, logger, file, clientCa, issue, poll, signal: new AbortController().signal };
 }
 

@@ -4,6 +4,7 @@ import type { LogFields, Logger } from '../../../src/observability/index.ts';
 export interface ManualClock extends Clock {
   /** Moves the time and runs the timers that are due, each with its followers, until all is quiet. */
   advance(ms: number): Promise<void>;
+  pendingTimers(): number;
 }
 
 export function createManualClock(start = Date.UTC(2030, 0, 1)): ManualClock {
@@ -12,6 +13,7 @@ export function createManualClock(start = Date.UTC(2030, 0, 1)): ManualClock {
   return {
     now: () => now,
     monotonic: () => now - start,
+    pendingTimers: () => timers.size,
     after(delayMs, callback) {
       const timer = { at: now + delayMs, callback };
       timers.add(timer);
@@ -30,6 +32,16 @@ export function createManualClock(start = Date.UTC(2030, 0, 1)): ManualClock {
       now = end;
     },
   };
+}
+
+/** Lets a poll of real files come due and waits for its end: it sets a timer only between two runs. */
+export async function advanceToEndOfPoll(clock: ManualClock, ms: number): Promise<void> {
+  const isBetweenRuns = async (): Promise<void> => {
+    while (clock.pendingTimers() === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+  };
+  await isBetweenRuns();
+  await clock.advance(ms);
+  await isBetweenRuns();
 }
 
 /** Lets everything that is waiting for promises go on. */

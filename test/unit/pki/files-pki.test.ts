@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { CertificateWithKey } from '../../../src/pki/certificate.ts';
 import { createFilesPki } from '../../../src/pki/files-pki.ts';
 import { issueCa, issueServingCertificate } from '../../../src/pki/issue-certificate.ts';
-import { createManualClock, createMemoryLogger, settle } from './fakes.ts';
+import { advanceToEndOfPoll, createManualClock, createMemoryLogger } from './fakes.ts';
 
 const HOUR = 3_600_000;
 const names = { dnsNames: ['hooks.test'], ipAddresses: ['10.0.0.1'] };
@@ -35,14 +35,7 @@ async function setUp() {
   };
   const pki = createFilesPki({ clock, logger }, paths);
   const stop = new AbortController();
-  /** Files are read for real, so the next poll needs real time as well. */
-  const poll = async () => {
-    await clock.advance(10_000);
-    for (let i = 0; i < 10; i++) {
-      await settle();
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
-  };
+  const poll = () => advanceToEndOfPoll(clock, 10_000);
   return { clock, logger, paths, ca, otherCa, leaf, write, pki, stop, poll };
 }
 

@@ -54,7 +54,7 @@ describe('createServingCheck', () => {
     );
     const stop = new AbortController();
     const until = async (ready: boolean): Promise<void> => {
-      const deadline = Date.now() + 5_000;
+      const deadline = Date.now() + 20_000;
       while (check.ready() !== ready && Date.now() < deadline) await new Promise((r) => setTimeout(r, 2));
       expect(check.ready()).toBe(ready);
     };
