@@ -22,7 +22,7 @@ const hasNode =
   fromEnvironment('KUBEBUILDER_ASSETS') === undefined;
 
 const runCli = (...args: readonly string[]): Promise<{ readonly stderr: string }> =>
-  runCommand(process.execPath, [cli, ...args], { env: { CLUSTER_DIR: dir }, timeoutMs: 180_000 });
+  runCommand(process.execPath, [cli, ...args], { env: { CLUSTER_DIR: dir }, timeoutMs: 600_000 });
 
 const check = async (name: string, run: () => Promise<void>): Promise<void> => {
   const startedAt = Date.now();
@@ -56,7 +56,7 @@ const expectNothingLeft = async (before: MachineState): Promise<void> => {
       leaks = findLeaks(before, await readMachineState(dir));
       return leaks.length === 0 ? true : undefined;
     },
-    { timeoutMs: 5_000 },
+    { timeoutMs: 30_000 },
   ).catch(() => {
     throw new Error(`left behind:\n${leaks.join('\n')}`);
   });
@@ -87,7 +87,7 @@ const runPods = async (): Promise<void> => {
   await cluster.kubectl(['apply', '-f', '-'], {
     input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
   });
-  await cluster.kubectl(['wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s']);
+  await cluster.kubectl(['wait', '--for=condition=Ready', 'pod', '--all', '--timeout=110s']);
 };
 
 const exists = (path: string): Promise<boolean> =>
@@ -110,7 +110,7 @@ const killUpAt = async (program: string): Promise<void> => {
       if (up.exitCode !== null) throw new GaveUp(`up ended with exit code ${up.exitCode}`);
       return undefined;
     },
-    { timeoutMs: 60_000, intervalMs: 5 },
+    { timeoutMs: 180_000, intervalMs: 5 },
   ).finally(() => up.kill('SIGKILL'));
 };
 
@@ -144,7 +144,7 @@ const killTestRun = async (): Promise<void> => {
       const left = (await findMarkedProcesses()).filter((marked) => marked.dir === stateDir);
       return left.length === 0 ? true : undefined;
     },
-    { timeoutMs: 5_000 },
+    { timeoutMs: 30_000 },
   );
 };
 
