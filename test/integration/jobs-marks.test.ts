@@ -79,9 +79,11 @@ describe('the mark of a done Job', () => {
     await pause(LONGER_THAN_MARK_MS);
     expect(await markOf('later')).toBeUndefined();
     // The label informs of what is: something was called.
-    expect((await setting.job('later'))?.metadata.labels).toMatchObject({
-      'app.k8s.job.webhooks/webhooks-called': 'true',
+    await eventually('the label', async () => {
+      const { labels } = (await setting.job('later'))?.metadata ?? {};
+      return labels?.['app.k8s.job.webhooks/webhooks-called'] === 'true';
     });
+    expect(await markOf('later')).toBeUndefined();
     await setting.createWebhook('b', { url: `${receiver.url}/later-b` });
     await eventually('b is told', () => came('/later-b'));
     await isMarked('later');

@@ -142,19 +142,19 @@ describe('what becomes of it', () => {
   });
 
   it('a dead letter is told by Events on Job and Webhook', async () => {
-    await oneDelivery(answerWith(410));
+    const name = await oneDelivery(answerWith(410));
     await ended('DeadLetter');
-    await eventually('both Events', async () => {
+    await eventually('all Events', async () => {
       const { stdout } = await scene.setting.controlPlane.kubectl([
         '-n',
         NAMESPACE,
         'get',
         'events',
         '-o',
-        'jsonpath={range .items[*]}{.reason}/{.involvedObject.kind}{"\\n"}{end}',
+        'jsonpath={range .items[*]}{.reason}/{.involvedObject.kind}/{.involvedObject.name}{"\\n"}{end}',
       ]);
       return ['WebhookDeadLetter/Job', 'DeadLetter/Webhook', 'EndpointDisabled/Webhook'].every((line) =>
-        stdout.includes(line),
+        stdout.split('\n').includes(`${line}/${name}`),
       );
     });
   });
