@@ -19,7 +19,7 @@ const PODS = 'pods.hooks.krake.dev';
 const WORKLOADS = 'workloads.hooks.krake.dev';
 const DEPLOYMENTS = 500;
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 let setting: AdmissionSetting;
 beforeAll(async () => {
   setting = await startAdmission();
@@ -66,7 +66,7 @@ describe('the first pods of a Deployment', () => {
         const first = items.filter(({ metadata }) => metadata.name?.startsWith('first-'));
         return first.length >= DEPLOYMENTS ? first : undefined;
       },
-      { timeoutMs: 120_000, intervalMs: 500 },
+      { timeoutMs: 200_000, intervalMs: 500 },
     );
     const missed = pods.filter((each) => {
       const application = `deployment-${each.metadata.labels?.app ?? ''}`;

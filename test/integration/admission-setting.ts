@@ -18,6 +18,8 @@ export const STAMPED_FROM = 'hooks.krake.dev/stamped-from';
 export const COMPLETE = { [HOOKS]: 'complete' } as const;
 export const AUTH = 'hooks.krake.dev/auth';
 export const NAMESPACE = 'shop';
+/** The service is in the process of the test, which a busy machine lets wait; how fast it is is measured elsewhere. */
+const PATIENCE_SECONDS = 30;
 /** Default of `injection.fsGroup`. */
 export const OUR_GROUP = 65_532;
 
@@ -98,7 +100,7 @@ export async function startAdmission(): Promise<AdmissionSetting> {
         logger: reviewRecorder(reviews),
         metrics: { reviewed: () => undefined, rejected: () => undefined, failed: () => undefined },
       },
-      { settings: settingsOf(), deadlineMs: 2_500 },
+      { settings: settingsOf(), deadlineMs: PATIENCE_SECONDS * 1_000 },
     ),
   });
   await listener.start(new AbortController().signal);
@@ -137,7 +139,7 @@ export async function startAdmission(): Promise<AdmissionSetting> {
   };
 }
 
-/** The tested configuration with nothing changed but the way to the service: without a node no Service leads anywhere. */
+/** The tested configuration with nothing changed but patience and the way to the service: without a node no Service leads anywhere. */
 async function callByUrl(client: FullKubeClient, url: string, caPem: string): Promise<void> {
   interface Configuration extends KubeObject {
     readonly webhooks: readonly object[];
@@ -146,7 +148,8 @@ async function callByUrl(client: FullKubeClient, url: string, caPem: string): Pr
   const configuration = await client.get<Configuration>(ref);
   if (configuration === undefined) throw new Error('the manifests bring no webhook configuration');
   const clientConfig = { url, caBundle: Buffer.from(caPem).toString('base64') };
-  const webhooks = configuration.webhooks.map((webhook) => ({ ...webhook, clientConfig }));
+  const patience = { timeoutSeconds: PATIENCE_SECONDS };
+  const webhooks = configuration.webhooks.map((webhook) => ({ ...webhook, ...patience, clientConfig }));
   await client.replace(ref, { ...configuration, webhooks });
 }
 

@@ -18,7 +18,7 @@ import { applyManifests, pointWebhooksAt, startService, type ServiceProcess } fr
 // Every secret that there is goes through every path of the whole service, each part a process with the rights of its own account, at log level
 // debug. Then everything that anybody may read is searched for it, but for the few places that are meant to hold it.
 
-jest.setTimeout(360_000);
+jest.setTimeout(600_000);
 const NAMESPACE = 'birds';
 const SYSTEM = 'krake-system';
 const PARTS = ['callbacks', 'admission', 'gate', 'controller', 'jobs'] as const;
@@ -57,7 +57,7 @@ describe('the whole service', () => {
     for (const part of PARTS) services.set(part, await start(part));
     await pointWebhooksAt(controlPlane, service('admission').admissionPort, service('gate').gatePort);
     for (const one of services.values()) await one.untilReady();
-  }, 180_000);
+  }, 600_000);
 
   afterAll(async () => {
     for (const one of services.values()) await one.end('SIGKILL');
@@ -120,9 +120,11 @@ describe('the whole service', () => {
       ['MutatingWebhookConfiguration', 'krake-hooks', '/mutate/'],
       ['ValidatingWebhookConfiguration', 'krake-hooks-gate', '/validate/'],
     ] as const) {
-      const url = await kubectl('get', kind, name, '-o', 'jsonpath={.webhooks[0].clientConfig.url}');
-      const segment = url.split(path)[1] ?? '';
-      expect(segment).toHaveLength(64);
+      const segment = await eventually(`the path of ${name}`, async () => {
+        const url = await kubectl('get', kind, name, '-o', 'jsonpath={.webhooks[0].clientConfig.url}');
+        const found = url.split(path)[1] ?? '';
+        return found.length === 64 ? found : undefined;
+      });
       addText(`path of ${name}`, segment, `${kind} /${name}`);
     }
   }

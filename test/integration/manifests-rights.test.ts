@@ -19,14 +19,14 @@ const GOLDEN = join(import.meta.dirname, '..', 'testdata', 'rbac');
 /** Our own namespace, one of a user's, one of the cluster's. */
 const NAMESPACES = [NAMESPACE, 'shop', 'kube-system'] as const;
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 let setting: ManifestsSetting;
 beforeAll(async () => {
   setting = await startWithManifests();
   await setting.namespace('shop', ENABLED);
   await setting.untilLabelsAreKnown();
-}, 120_000);
-afterAll(() => setting.controlPlane.stop());
+}, 600_000);
+afterAll(() => setting.controlPlane.stop(), 60_000);
 
 interface Rule {
   readonly verbs: readonly string[];

@@ -9,7 +9,7 @@ const PODS = 'pods.hooks.krake.dev';
 const COMPLETE = { 'hooks.krake.dev/hooks': 'complete' };
 const APPLICATION = { 'hooks.krake.dev/application': 'deployment-web' };
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 let setting: ManifestsSetting;
 beforeAll(async () => {
   setting = await startWithManifests();
@@ -24,8 +24,8 @@ beforeAll(async () => {
     const refusal = await setting.create(pod('shop', { annotations: COMPLETE }), { dryRun: true });
     return refusal === undefined ? true : undefined;
   });
-}, 120_000);
-afterAll(() => setting.controlPlane.stop());
+}, 600_000);
+afterAll(() => setting.controlPlane.stop(), 60_000);
 
 async function callsSoFar(): Promise<Record<string, number>> {
   const text = await setting.controlPlane.metricsText();
@@ -51,6 +51,13 @@ async function asked(act: () => Promise<unknown>): Promise<Record<string, number
   );
 }
 
+interface Deployment {
+  readonly metadata: {
+    readonly generation: number;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly status?: { readonly observedGeneration?: number };
+}
 interface Parts {
   readonly own?: object;
   readonly template?: object;
@@ -186,6 +193,9 @@ it('a life: annotate asks, scaling and status ask nobody, deletion with a finali
   expect(await asked(annotate)).toMatchObject({ [WORKLOADS]: expect.any(Number) });
   // The Deployment controller writes its own annotations once; they are updates like any other.
   await waitFor('the Deployment controller to be done', async () => {
+    const { metadata, status } = await setting.get<Deployment>('-n', 'shop', 'deployment', 'web');
+    const revision = metadata.annotations?.['deployment.kubernetes.io/revision'];
+    if (revision === undefined || status?.observedGeneration !== metadata.generation) return undefined;
     const calls = await asked(() => new Promise((resolve) => setTimeout(resolve, 300)));
     return Object.keys(calls).length === 0 ? true : undefined;
   });

@@ -91,7 +91,7 @@ function createSetting(controlPlane: ControlPlane): ManifestsSetting {
         const refusal = await create(pod(name, { annotations: { 'hooks.krake.dev/hooks': 'complete' } }), {
           dryRun: true,
         });
-        return refusal === undefined ? undefined : true;
+        return refusal?.includes('krake-hooks-injected') === true ? true : undefined;
       });
     },
   };

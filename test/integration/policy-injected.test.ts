@@ -52,14 +52,14 @@ const jobOf = ({ labels, annotations, spec }: Template, own?: Readonly<Record<st
   spec: { template: { metadata: { labels, annotations }, spec: { restartPolicy: 'Never', ...spec } } },
 });
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 let setting: ManifestsSetting;
 beforeAll(async () => {
   setting = await startWithManifests();
   await setting.namespace('shop', ENABLED);
   await setting.namespace('elsewhere');
-}, 120_000);
-afterAll(() => setting.controlPlane.stop());
+}, 600_000);
+afterAll(() => setting.controlPlane.stop(), 60_000);
 
 describe('while no service runs, these are let in', () => {
   const whole = { labels: STAMPED, annotations: COMPLETE };
@@ -283,7 +283,7 @@ it('updates of a running pod are nobody’s business: annotated later, it still 
   await kubectl('annotate', 'pod', 'web', 'hooks.krake.dev/hooks=complete');
   await kubectl('delete', 'pod', 'web', '--now', '--wait=false');
   await kubectl('patch', 'pod', 'web', '--type=merge', '-p', '{"metadata":{"finalizers":null}}');
-  await kubectl('wait', '--for=delete', 'pod/web', '--timeout=10s');
+  await kubectl('wait', '--for=delete', 'pod/web', '--timeout=60s');
 });
 
 it('a Deployment that came while the service was down says on its ReplicaSet why there are no pods', async () => {
@@ -300,7 +300,7 @@ it('a Deployment that came while the service was down says on its ReplicaSet why
   };
   expect(await create(deployment)).toBeUndefined();
   await controlPlane.kubectl([
-    ...['-n', 'shop', 'wait', 'deployment/later', '--timeout=30s'],
+    ...['-n', 'shop', 'wait', 'deployment/later', '--timeout=60s'],
     '--for=condition=ReplicaFailure',
   ]);
   const { status } = await get<{ status: { conditions: { type: string; message: string }[] } }>(

