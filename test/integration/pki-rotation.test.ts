@@ -20,8 +20,9 @@ const ROTATIONS = 100;
 const CA_SECRET = 'krake-hooks-ca';
 const WEBHOOKS = 'krake-hooks';
 const CONFIG_MAPS = { apiVersion: 'v1', plural: 'configmaps' } as const;
-// 1.2 s: clients see a new bundle after about 200 ms, later on a busy machine; minutes are this in the small.
-const TIMES = { caLifetimeMs: 60_000, leafLifetimeMs: 4_000, trustDelayMs: 1_200 };
+// 1.2 s: clients see a new bundle after about 200 ms, later on a busy machine; minutes are this in the small. A third of a leaf's life is left
+// when it is renewed: longer than such a machine pauses.
+const TIMES = { caLifetimeMs: 60_000, leafLifetimeMs: 7_000, trustDelayMs: 1_200 };
 
 let setting: PkiSetting;
 const processes = new Set<ReplicaProcess>();
