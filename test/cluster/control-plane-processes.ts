@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ensureCredentials } from './credentials.ts';
 import type { Credentials } from './credentials.ts';
 import type { Binaries } from './find-binaries.ts';
-import { findFreePort } from './free-port.ts';
+import { findLastingPort } from './free-port.ts';
 import { launchProcess } from './launch-process.ts';
 import type { LaunchedProcess, LaunchOptions } from './launch-process.ts';
 import { writeWebhookUsers, type WebhookUsers } from './webhook-users.ts';
@@ -74,7 +74,7 @@ export const describeControlPlane = async (
   const { node, lifetime = 'parent' } = options;
   const credentials = await ensureCredentials(dir);
   const [etcdPort, securePort] =
-    node === undefined ? [await findFreePort(), await findFreePort()] : ([2379, 6443] as const);
+    node === undefined ? [await findLastingPort(), await findLastingPort()] : ([2379, 6443] as const);
   const etcdUrl = `http://127.0.0.1:${etcdPort}`;
   const certDir = join(dir, 'apiserver');
   const certificateFile = join(certDir, 'apiserver.crt');

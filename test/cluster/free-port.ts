@@ -15,12 +15,17 @@ const isFree = (port: number): Promise<boolean> =>
  * A port that nobody listens on. Ports below 32768 are never handed out for outgoing connections, so between this answer and the
  * listening nobody takes it by accident; two runs that draw at the same time almost never draw the same.
  */
-export const findFreePort = async (): Promise<number> => {
+export const findFreePort = (): Promise<number> => draw(20_000, 32_768);
+
+/** For who is ended and begun again on the same port: meanwhile nobody gets it who draws with {@link findFreePort}. */
+export const findLastingPort = (): Promise<number> => draw(12_000, 20_000);
+
+const draw = async (from: number, to: number): Promise<number> => {
   for (let attempt = 0; attempt < 100; attempt++) {
-    const port = randomInt(20_000, 32_768);
+    const port = randomInt(from, to);
     if (handedOut.has(port) || !(await isFree(port))) continue;
     handedOut.add(port);
     return port;
   }
-  throw new Error('found no free port between 20000 and 32768 on 127.0.0.1');
+  throw new Error(`found no free port between ${from} and ${to} on 127.0.0.1`);
 };

@@ -11,7 +11,7 @@ import {
 import { createKubeClient, type FullKubeClient, type KubeObject } from '../../src/kube/index.ts';
 import { credentialsIn } from '../cluster/application-credentials.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
-import { findFreePort } from '../cluster/free-port.ts';
+import { findLastingPort } from '../cluster/free-port.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { startApiProxy, type ApiProxy } from '../history/api-proxy.ts';
 import { startFakeApplications, type FakeApplications } from '../history/fake-applications.ts';
@@ -107,7 +107,7 @@ async function openCrashSetting(
   const proxy = await startApiProxy(controlPlane);
   const proxied = await proxiedKubeconfig(controlPlane, proxy.url);
   const admin = createKubeClient({ kubeconfigPath: controlPlane.kubeconfig, userAgent: 'test-admin/0' });
-  const [gatePort, callbacksPort] = [await findFreePort(), await findFreePort()];
+  const [gatePort, callbacksPort] = [await findLastingPort(), await findLastingPort()];
   const callbacksUrl = `https://127.0.0.1:${callbacksPort}`;
   const scenes = new Map<string, Scene>();
 
