@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from '../cluster/wait-for.ts';
 import {
   APPLICATION_LABEL,
@@ -14,7 +13,7 @@ import {
 
 // Who removes pods in Kubernetes' own name: its garbage collector, its namespace controller, its workload controllers.
 
-jest.setTimeout(90_000);
+jest.setTimeout(240_000);
 let setting: GateSetting;
 let namespace: string;
 beforeAll(async () => {
@@ -95,7 +94,6 @@ describe('a ReplicaSet that is scaled down', () => {
       'web',
       shutdown(conversation([uid], { reason: 'requested', deadline: '2100-01-01T00:00:00Z' })),
     );
-    await sleep(1_000); // the watch brings it to the gate
     await kubectl('scale', 'replicaset', 'web', '--replicas=0');
     await waitFor('the scale-down to be remembered', async () =>
       (await going()).length > 0 ? true : undefined,
@@ -127,7 +125,8 @@ describe('the garbage collector, when a ReplicaSet is deleted', () => {
       ),
     );
     await waitFor('the pods to go', async () => ((await pods()).length === 0 ? true : undefined), {
-      timeoutMs: 45_000,
+      // Garbage collection comes again later and later.
+      timeoutMs: 90_000,
     });
     await waitFor('the ReplicaSet to be gone', async () => {
       const { code } = await kubectl('get', 'replicaset', 'web');
@@ -168,7 +167,7 @@ describe('a namespace that is deleted', () => {
     await waitFor(
       'the namespace to be gone',
       async () => ((await setting.kubectl('get', 'namespace', namespace)).code === 0 ? undefined : true),
-      { timeoutMs: 60_000 },
+      { timeoutMs: 120_000 },
     );
   });
 
@@ -184,7 +183,10 @@ describe('who asks', () => {
       '--clusterrole=cluster-admin',
       `--user=${as}`,
     ]);
-    return (await setting.call('DELETE', podPath(namespace, name), undefined, as)).status;
+    return waitFor('the API server to know what he may', async () => {
+      const { status } = await setting.call('DELETE', podPath(namespace, name), undefined, as);
+      return status === 403 ? undefined : status;
+    });
   };
 
   it.each([
@@ -205,15 +207,11 @@ describe('who asks', () => {
     '%s clears away: it never meets the gate',
     async (as) => {
       await setting.application(namespace, 'web');
-      const meetings: number[] = [];
-      for (const name of ['a', 'b', 'c']) {
-        await setting.pod(namespace, name);
-        const before = await setting.asked('deletion');
-        expect(await remove(name, as)).toBe(200);
-        meetings.push((await setting.asked('deletion')) - before);
-      }
-      // Garbage collection still tries what earlier tests have left, now and then.
-      expect(Math.min(...meetings)).toBe(0);
+      await setting.pod(namespace, 'a');
+      // Controllers still try what earlier tests have left, now and then, and are refused.
+      const before = await setting.asked('deletion', 'passed');
+      expect(await remove('a', as)).toBe(200);
+      expect(await setting.asked('deletion', 'passed')).toBe(before);
     },
   );
 });

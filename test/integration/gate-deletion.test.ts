@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@je
 import { waitFor } from '../cluster/wait-for.ts';
 import { conversation, podPath, shutdown, startGateSetting, type GateSetting } from './gate-setting.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 let setting: GateSetting;
 let namespace: string;
 beforeAll(async () => {

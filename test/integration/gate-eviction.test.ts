@@ -4,7 +4,7 @@ import { waitFor } from '../cluster/wait-for.ts';
 import type { ApiAnswer } from './call-api.ts';
 import { conversation, podPath, shutdown, startGateSetting, type GateSetting } from './gate-setting.ts';
 
-jest.setTimeout(90_000);
+jest.setTimeout(240_000);
 let setting: GateSetting;
 let namespace: string;
 beforeAll(async () => {
@@ -92,7 +92,9 @@ describe('kubectl drain', () => {
     const uid = await setting.pod(namespace, 'a', { node });
     await setting.pod(namespace, 'plain', { node, hooks: '' });
     let ended = false;
-    const draining = setting.kubectl('drain', node, '--force', '--timeout=60s').finally(() => (ended = true));
+    const draining = setting
+      .kubectl('drain', node, '--force', '--timeout=180s')
+      .finally(() => (ended = true));
 
     await waitFor('the eviction to be remembered', async () => ((await going())?.[uid] ? true : undefined));
     await waitFor('the other pod to be evicted', () => isTerminating('plain'));

@@ -7,7 +7,7 @@ import { applyManifests, pointWebhooksAt, startService, type ServiceProcess } fr
 
 // The namespace controller deletes pods as one collection and ends at the first that is refused: those behind it would wait with it.
 
-jest.setTimeout(120_000);
+jest.setTimeout(360_000);
 const NAMESPACE = 'leaving';
 let controlPlane: ControlPlane;
 let service: ServiceProcess;
@@ -63,7 +63,8 @@ it('an application that keeps silent delays no other one of its namespace', asyn
   await start('b-other', '2s');
   await controlPlane.kubectl(['delete', 'namespace', NAMESPACE, '--wait=false']);
   await waitFor('the other pod to go', async () => ((await pods()).includes('b-other') ? undefined : true), {
-    timeoutMs: 15_000,
+    // Nobody would let it go before those ten minutes are over.
+    timeoutMs: 60_000,
   });
   expect(await pods()).toEqual(['a-silent']);
 
@@ -75,6 +76,7 @@ it('an application that keeps silent delays no other one of its namespace', asyn
       const args = ['get', 'namespace', NAMESPACE];
       return (await controlPlane.kubectl(args, { allowFailure: true })).code === 0 ? undefined : true;
     },
-    { timeoutMs: 60_000 },
+    // Its controller comes again later and later.
+    { timeoutMs: 120_000 },
   );
 });

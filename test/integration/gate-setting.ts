@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Application } from '../../src/applications/index.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
+import { findLastingPort } from '../cluster/free-port.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { callApi, type ApiAnswer } from './call-api.ts';
 import { applyManifests, pointGateAt, startService, type ServiceProcess } from './service.ts';
@@ -34,8 +35,8 @@ export interface GateSetting {
   pod(namespace: string, name: string, options?: PodOptions): Promise<string>;
   setPhase(namespace: string, name: string, phase: string): Promise<void>;
   exists(namespace: string, name: string): Promise<boolean>;
-  /** How often the gate was asked about that kind of request. */
-  asked(kind: 'deletion' | 'eviction'): Promise<number>;
+  /** How often the gate was asked about that kind of request, with that answer. */
+  asked(kind: 'deletion' | 'eviction', outcome?: 'passed'): Promise<number>;
   /** How often it has written which pods are to go. */
   writes(): Promise<number>;
   stop(): Promise<void>;
@@ -95,20 +96,38 @@ export const shutdown = (...conversations: object[]): object => ({
   shutdown: { sequence: conversations.length, going: {}, conversations },
 });
 
-/** `through`: by which URL the gate calls the API server, for a proxy in between. */
-export async function startGateSetting(
-  through: (url: string) => Promise<string> = (url) => Promise.resolve(url),
-): Promise<GateSetting> {
+export interface GateSettingOptions {
+  /** By which URL the gate calls the API server, for a proxy in between. */
+  readonly through?: (url: string) => Promise<string>;
+  /** The times of an installation. Default: the longest that there are, so that a machine that stands still for a moment decides nothing. */
+  readonly asInstalled?: boolean;
+}
+
+/** The API server waits for the answer of a webhook no longer than this. */
+const LONGEST_TIMEOUT_SECONDS = 30;
+
+export async function startGateSetting({
+  through = (url) => Promise.resolve(url),
+  asInstalled = false,
+}: GateSettingOptions = {}): Promise<GateSetting> {
   const controlPlane = await startControlPlane();
   try {
     await applyManifests(controlPlane);
     // Nothing answers it here, and its time-out would be paid with each pod.
     await controlPlane.kubectl(['delete', 'mutatingwebhookconfiguration', 'krake-hooks']);
     const kubeconfig = await kubeconfigOf(controlPlane, 'gate', await through(controlPlane.url));
-    const start = (set: Record<string, string> = {}) =>
-      startService(controlPlane, { parts: ['gate'], kubeconfig, set });
+    const gatePort = await findLastingPort();
+    const set: Record<string, string> = {
+      'gate.port': String(gatePort),
+      ...(asInstalled ? {} : { 'gate.deadline': '28s' }),
+    };
+    const start = async () => ({
+      ...(await startService(controlPlane, { parts: ['gate'], kubeconfig, set })),
+      gatePort,
+    });
     const gate = await start();
     await pointGateAt(controlPlane, gate.gatePort);
+    if (!asInstalled) await patchGateWebhooks(controlPlane, { timeoutSeconds: LONGEST_TIMEOUT_SECONDS });
     await gate.untilReady();
     const setting = createSetting(controlPlane, gate, start);
     await untilAsked(setting);
@@ -117,6 +136,22 @@ export async function startGateSetting(
     await controlPlane.stop();
     throw error;
   }
+}
+
+/** Sets these fields in all webhooks of the gate. */
+export async function patchGateWebhooks(
+  controlPlane: ControlPlane,
+  fields: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const patch = [0, 1].flatMap((index) =>
+    Object.entries(fields).map(([key, value]) => ({
+      op: 'replace',
+      path: `/webhooks/${index}/${key}`,
+      value,
+    })),
+  );
+  const name = 'validatingwebhookconfiguration/krake-hooks-gate';
+  await controlPlane.kubectl(['patch', name, '--type=json', '-p', JSON.stringify(patch)]);
 }
 
 /** With a token of the part's own service account. */
@@ -144,7 +179,7 @@ export async function kubeconfigOf(
 function createSetting(
   controlPlane: ControlPlane,
   first: ServiceProcess,
-  start: (set: Record<string, string>) => Promise<ServiceProcess>,
+  start: () => Promise<ServiceProcess>,
 ): GateSetting {
   let gate = first;
   let count = 0;
@@ -160,7 +195,7 @@ function createSetting(
     controlPlane,
     gate: () => gate,
     async restartGate() {
-      gate = { ...(await start({ 'gate.port': String(first.gatePort) })), gatePort: first.gatePort };
+      gate = await start();
       await gate.untilReady();
     },
     call,
@@ -209,8 +244,12 @@ function createSetting(
     async exists(namespace, name) {
       return (await call('GET', podPath(namespace, name))).status === 200;
     },
-    asked: (kind) => sumOf(gate, 'krake_hooks_gate_reviews_total', `request="${kind}"`),
-    writes: () => sumOf(gate, 'krake_hooks_gate_store_seconds_count', ''),
+    asked: (kind, outcome) =>
+      sumOf(gate, 'krake_hooks_gate_reviews_total', [
+        `request="${kind}"`,
+        outcome === undefined ? '' : `outcome="${outcome}"`,
+      ]),
+    writes: () => sumOf(gate, 'krake_hooks_gate_store_seconds_count', []),
     async stop() {
       await gate.end('SIGKILL');
       await controlPlane.stop();
@@ -219,12 +258,12 @@ function createSetting(
   return setting;
 }
 
-/** Of all series of a metric that have this label. */
-async function sumOf(gate: ServiceProcess, metric: string, label: string): Promise<number> {
+/** Of all series of a metric that have these labels. */
+async function sumOf(gate: ServiceProcess, metric: string, labels: readonly string[]): Promise<number> {
   const { text } = await gate.get('/metrics');
   return text
     .split('\n')
-    .filter((line) => line.startsWith(`${metric}{`) && line.includes(label))
+    .filter((line) => line.startsWith(`${metric}{`) && labels.every((label) => line.includes(label)))
     .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 }
 
