@@ -14,6 +14,7 @@ import {
 } from './applications-setting.ts';
 
 const LONG_MS = 300_000;
+const PATIENT = { timeoutMs: 90_000 };
 let setting: ApplicationsSetting;
 
 beforeAll(async () => {
@@ -62,16 +63,20 @@ describe('the controller under load', () => {
         await setting.createWorkload('Deployment', name, { replicas: 0 });
         await sleep(20);
       }
-      await waitFor('all Secrets', () =>
-        names.every((name) => secrets.appeared.has(`krake-hooks-deployment-${name}`)) ? true : undefined,
+      await waitFor(
+        'all Secrets',
+        () => names.every((name) => secrets.appeared.has(`krake-hooks-deployment-${name}`)) || undefined,
+        PATIENT,
       );
       for (const name of names) {
         await setting.applicationThat(`deployment-${name}`, 'runs', (app) => isRunning(app));
         await setting.signal(`deployment-${name}`);
         await sleep(10);
       }
-      await waitFor('all to be gone', () =>
-        names.every((name) => deployments.vanished.has(name)) ? true : undefined,
+      await waitFor(
+        'all to be gone',
+        () => names.every((name) => deployments.vanished.has(name)) || undefined,
+        PATIENT,
       );
       await secrets.stop();
       await deployments.stop();

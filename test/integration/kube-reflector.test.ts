@@ -54,7 +54,7 @@ beforeAll(async () => {
     serviceAccountDirectory: directory,
     inClusterUrl: proxy.url,
     userAgent: USER_AGENT,
-    requestTimeoutMs: 1_000,
+    requestTimeoutMs: 3_000,
   });
 }, 600_000);
 

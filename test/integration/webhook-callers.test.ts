@@ -202,7 +202,7 @@ describe('with a secret path', () => {
       // The API server may not have heard of it yet.
       expect((await call(replica, `/mutate/${secret}`))?.status).toBe(400);
     }
-    expect(await createInjected(controlPlane, 'rotated')).toBe(true);
+    await untilInjected(controlPlane, 'rotated');
     for (const service of services) expect(service.output()).not.toContain(next);
   });
 
