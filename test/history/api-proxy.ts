@@ -27,14 +27,15 @@ export interface ApiProxy {
   readonly url: string;
   /** The writes since the last call, in the order in which they came; the last of them is the one that was cut. */
   readonly writes: readonly CountedWrite[];
-  /** Counts anew from here. Undefined: nothing is cut. */
-  arm(cut: Cut | undefined, record: (event: HistoryEvent) => void): void;
+  /** Counts and records anew from here, what is written in this namespace alone: another one may not be at rest yet. Without a cut nothing goes wrong. */
+  arm(namespace: string, cut: Cut | undefined, record: (event: HistoryEvent) => void): void;
   hasCut(): boolean;
   stop(): Promise<void>;
 }
 
 const READS = ['GET', 'HEAD', 'OPTIONS'];
 const UNCOUNTED = /\/(?:leases|events|tokenreviews|subjectaccessreviews|selfsubjectaccessreviews)(?:\/|\?|$)/;
+const NAMESPACE = /\/namespaces\/([^/?]+)\//;
 const POD = /^\/api\/v1\/namespaces\/([^/]+)\/pods\/([^/?]+)(\/eviction)?(?:\?|$)/;
 const OTHER = /^\/(?:api|apis\/[^/]+)\/[^/]+\/namespaces\/([^/]+)\/([^/]+)\/([^/?]+)(?:\?|$)/;
 const APPLICATION = /\/apis\/hooks\.krake\.dev\/[^/]+\/namespaces\/[^/]+\/applications\//;
@@ -42,6 +43,7 @@ const APPLICATION = /\/apis\/hooks\.krake\.dev\/[^/]+\/namespaces\/[^/]+\/applic
 export async function startApiProxy(endpoint: ApiEndpoint): Promise<ApiProxy> {
   const agent = new Agent({ keepAlive: true, ca: endpoint.caPem });
   const target = new URL(endpoint.url);
+  let namespace = '';
   let writes: CountedWrite[] = [];
   let cut: Cut | undefined;
   let record: (event: HistoryEvent) => void = () => undefined;
@@ -74,7 +76,8 @@ export async function startApiProxy(endpoint: ApiEndpoint): Promise<ApiProxy> {
   async function passWrite(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { method = '', url = '' } = incoming;
     const body = await buffer(incoming);
-    const isCounted = !UNCOUNTED.test(url);
+    const isMeant = NAMESPACE.exec(url)?.[1] === namespace;
+    const isCounted = isMeant && !UNCOUNTED.test(url);
     const write: CountedWrite = { method, path: url, status: undefined };
     const number = isCounted ? writes.push(write) : 0;
     const due = isCounted && !isCut && cut?.at === number ? cut : undefined;
@@ -86,7 +89,7 @@ export async function startApiProxy(endpoint: ApiEndpoint): Promise<ApiProxy> {
       outgoing.destroy();
       return;
     }
-    const current = record;
+    const current = isMeant ? record : () => undefined;
     const removal = removalOf(method, url, body);
     if (removal !== undefined) current(removal);
     const answer = await forward(incoming, body);
@@ -117,7 +120,8 @@ export async function startApiProxy(endpoint: ApiEndpoint): Promise<ApiProxy> {
     get writes() {
       return writes;
     },
-    arm(next, to) {
+    arm(where, next, to) {
+      namespace = where;
       writes = [];
       cut = next;
       isCut = false;

@@ -65,7 +65,7 @@ describe.each([
           'hooks.krake.dev/shutdown-retries': String(roundsBefore),
         },
       });
-      setting.proxy.arm(undefined, (event) => scene.record(event));
+      setting.proxy.arm(scene.namespace, undefined, (event) => scene.record(event));
       await scene.kubectl('delete', 'deployment', 'web', '--wait=false');
       const round = await waitFor(
         'the round',

@@ -33,13 +33,14 @@ export async function play(
   await setting.ensureService();
   setting.applications.behave(scenario.manners);
   const scene = await setting.scene();
-  setting.proxy.arm(undefined, (event) => scene.record(event));
+  const { namespace } = scene;
+  setting.proxy.arm(namespace, undefined, (event) => scene.record(event));
   const cut: Cut = { at, when, strike: () => strike(setting) };
   try {
     await scenario.prepare?.(scene);
     const deployed = await scene.deploy('web', { replicas: 2, annotations: scenario.annotations ?? {} });
     await scenario.settle?.(scene, deployed);
-    setting.proxy.arm(cut, (event) => scene.record(event));
+    setting.proxy.arm(namespace, cut, (event) => scene.record(event));
     const removing = scenario.remove(scene, deployed);
     const struck = await untilOverOrStruck(setting, scenario, scene, deployed, at);
     if (struck !== undefined) {
@@ -57,7 +58,7 @@ export async function play(
     throw new Error(`${String(error)}\n${scene.tell()}\n${setting.output()}`, { cause: error });
   } finally {
     // A write that comes later is nobody's.
-    setting.proxy.arm(undefined, () => undefined);
+    setting.proxy.arm(namespace, undefined, () => undefined);
     setting.applications.hush();
     scene.stop();
   }
