@@ -20,9 +20,17 @@ export const findFreePort = (): Promise<number> => draw(20_000, 32_768);
 /** For who is ended and begun again on the same port: meanwhile nobody gets it who draws with {@link findFreePort}. */
 export const findLastingPort = (): Promise<number> => draw(12_000, 20_000);
 
+/** Two test files that run beside each other draw from different halves. */
+const shareOf = (from: number, to: number): [number, number] => {
+  const worker = process.env['JEST_WORKER_ID'];
+  const middle = (from + to) / 2;
+  if (worker === undefined) return [from, to];
+  return Number(worker) % 2 === 0 ? [from, middle] : [middle, to];
+};
+
 const draw = async (from: number, to: number): Promise<number> => {
   for (let attempt = 0; attempt < 100; attempt++) {
-    const port = randomInt(from, to);
+    const port = randomInt(...shareOf(from, to));
     if (handedOut.has(port) || !(await isFree(port))) continue;
     handedOut.add(port);
     return port;
