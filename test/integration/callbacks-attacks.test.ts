@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
 import { Agent } from 'node:https';
 import { connect, type Socket } from 'node:net';
@@ -10,6 +10,7 @@ import { startTlsReplica, type TlsReplica, type TlsRequest } from './callbacks-c
 import { startCertificateScene, type CertificateScene } from './callbacks-certificate-scene.ts';
 import { NAMESPACE, sha256 } from './callbacks-setting.ts';
 
+jest.setTimeout(60_000);
 const UNLIMITED = 1e9;
 let scene: CertificateScene;
 /** As it is deployed, but for an application's rate, which a slow machine reaches too. */
@@ -33,6 +34,17 @@ afterAll(async () => {
   await scene.stop();
 }, 60_000);
 
+/** Known to both replicas that are attacked, each of which has a watch of its own. */
+async function application(name: string): ReturnType<CertificateScene['application']> {
+  const made = await scene.application(name);
+  for (const { cache } of [replica, measured])
+    await waitFor(`${name} in the cache`, () => {
+      const known = cache.get(NAMESPACE, name);
+      return Promise.resolve(known?.uid === made.uid && known.certificates.length === 1 ? true : undefined);
+    });
+  return made;
+}
+
 async function answerOf(name: string, what: TlsRequest): Promise<string> {
   const { status } = await measured.send(name, 'complete', what);
   return `${status} ${measured.lastReason()}`;
@@ -40,7 +52,7 @@ async function answerOf(name: string, what: TlsRequest): Promise<string> {
 
 describe('what was stolen', () => {
   it('is void after a rotation, token and certificate', async () => {
-    const { token, own, uid } = await scene.application('rotated');
+    const { token, own, uid } = await application('rotated');
     expect(await answerOf('rotated', { body: { token }, files: own })).toBe('200 stored');
     const renewed = await scene.ca.issue({ namespace: NAMESPACE, name: 'rotated', uid });
     await scene.writeStatus('rotated', { tokenSha256: sha256('new'), certificates: [renewed.status] });
@@ -64,7 +76,7 @@ describe('what was stolen', () => {
   });
 
   it('is worth nothing at a namesake', async () => {
-    const before = await scene.application('reused');
+    const before = await application('reused');
     const ref = { resource: APPLICATIONS, namespace: NAMESPACE, name: 'reused' };
     await scene.setting.admin.delete(ref, { uid: before.uid });
     await waitFor('the deletion in the cache', () =>
@@ -72,10 +84,7 @@ describe('what was stolen', () => {
     );
     const { token, own } = before;
     expect(await answerOf('reused', { body: { token }, files: own })).toBe('401 application-unknown');
-    const after = await scene.application('reused');
-    await waitFor('the namesake in the cache', () =>
-      Promise.resolve(measured.cache.get(NAMESPACE, 'reused')?.certificates.length === 1 ? true : undefined),
-    );
+    const after = await application('reused');
     const answers = [
       await answerOf('reused', { body: { token }, files: own }),
       await answerOf('reused', { body: { token: after.token }, files: own }),
@@ -212,7 +221,7 @@ describe('a flood', () => {
   }, 60_000);
 
   it('of one application’s own requests is 429, and another application hears 200', async () => {
-    const { token, own } = await scene.application('flooding');
+    const { token, own } = await application('flooding');
     const agent = new Agent({ keepAlive: true, maxSockets: 8, ...own });
     const flood = Array.from({ length: 1_000 }, async () => {
       const answer = await replica.send('flooding', 'complete', { body: { token }, agent });

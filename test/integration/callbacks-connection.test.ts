@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
 import { Agent } from 'node:https';
 import { connect } from 'node:tls';
@@ -12,6 +12,7 @@ import {
 import type { ClientFiles } from './callbacks-certificates.ts';
 import { NAMESPACE } from './callbacks-setting.ts';
 
+jest.setTimeout(60_000);
 let scene: CertificateScene;
 beforeAll(async () => {
   scene = await startCertificateScene();

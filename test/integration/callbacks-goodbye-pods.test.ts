@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { conversation, createTalking, goodbye, podAt, shutdownOf } from './callbacks-conversations.ts';
 import {
   startCallbacksSetting,
@@ -8,6 +8,7 @@ import {
   type ShutdownStatus,
 } from './callbacks-setting.ts';
 
+jest.setTimeout(60_000);
 let setting: CallbacksSetting;
 let replica: CallbacksReplica;
 let other: CallbacksReplica;

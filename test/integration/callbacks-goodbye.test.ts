@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createGoodbyeStore } from '../../src/callbacks/index.ts';
 import {
   conversation,
@@ -18,6 +18,7 @@ import {
   type ShutdownStatus,
 } from './callbacks-setting.ts';
 
+jest.setTimeout(60_000);
 let setting: CallbacksSetting;
 let replica: CallbacksReplica;
 let other: CallbacksReplica;

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createClientCa, startTlsReplica, type TlsReplica } from './callbacks-certificates.ts';
 import { createPodScene, readStatus, waitUntilBound, type PodScene, type TestPod } from './callbacks-pods.ts';
 import { startCallbacksSetting, type CallbacksSetting } from './callbacks-setting.ts';
 
+jest.setTimeout(60_000);
 let setting: CallbacksSetting;
 let scene: PodScene;
 let replica: TlsReplica;
@@ -47,7 +48,7 @@ describe('the identity of a pod, on a real API server', () => {
     const status = await readStatus(setting, 'proven');
     const { name, uid } = pod;
     expect(status?.signals?.complete).toMatchObject({ provenBy: 'pod-identity', pod: { name, uid } });
-    const { fields } = replica.logger.lines.at(-1) ?? {};
+    const { fields } = replica.logger.lines.findLast(({ message }) => message === 'callback answered') ?? {};
     expect(fields).toMatchObject({ proof: 'pod-identity', pod: name, podUid: uid });
     expect(fields?.credentialId).toMatch(/^JTI=/);
     expect(JSON.stringify(replica.logger.lines)).not.toContain(pod.token);

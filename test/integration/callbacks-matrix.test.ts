@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { ClientCertificateMode } from '../../src/callbacks/index.ts';
 import {
   MODES,
@@ -8,6 +8,7 @@ import {
   type Token,
 } from './callbacks-certificate-scene.ts';
 
+jest.setTimeout(60_000);
 let scene: CertificateScene;
 beforeAll(async () => {
   scene = await startCertificateScene();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { waitFor } from '../cluster/wait-for.ts';
 import {
   NAMESPACE,
@@ -9,6 +9,7 @@ import {
   type PutAnswer,
 } from './callbacks-setting.ts';
 
+jest.setTimeout(60_000);
 let setting: CallbacksSetting;
 let replica: CallbacksReplica;
 
@@ -28,7 +29,7 @@ async function putUntilAnswered(name: string, token: string): Promise<readonly P
       answers.push(answer);
       return answer.status === 503 ? undefined : true;
     },
-    { timeoutMs: 60_000 },
+    { timeoutMs: 120_000 },
   );
   return answers;
 }
@@ -57,7 +58,7 @@ describe('the API server goes away', () => {
     expect(last?.status).toBe(200);
     const stored = (await setting.read('patient')).status?.signals?.complete;
     expect(JSON.parse(last?.text ?? '')).toMatchObject({ receivedAt: stored?.receivedAt });
-  }, 120_000);
+  }, 240_000);
 
   it('an application made after its return is known, and a wrong token is 401 again', async () => {
     const token = await setting.createApplication('later');
@@ -87,5 +88,5 @@ describe('the API server goes away', () => {
         stored: true,
       });
     }
-  }, 180_000);
+  }, 300_000);
 });

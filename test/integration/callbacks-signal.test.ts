@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { APPLICATIONS } from '../../src/applications/index.ts';
 import { createSignalStore, type KnownApplication } from '../../src/callbacks/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
@@ -12,6 +12,7 @@ import {
   type CallbacksSetting,
 } from './callbacks-setting.ts';
 
+jest.setTimeout(60_000);
 let setting: CallbacksSetting;
 let replica: CallbacksReplica;
 let other: CallbacksReplica;
