@@ -114,10 +114,16 @@ describe('what becomes of it', () => {
       });
     await eventually('disabled', async () => (await read())?.status?.disabled?.reason === 'Gone');
     scene.receiver.behave(ok);
-    await scene.setting.admin.patch(
+    const url = `${scene.receiver.url}/moved`;
+    const { metadata } = await scene.setting.admin.patch(
       { resource: WEBHOOKS, namespace: NAMESPACE, name },
-      { type: 'merge', body: { spec: { url: `${scene.receiver.url}/moved` } } },
+      { type: 'merge', body: { spec: { url } } },
     );
+    // Until its watch has brought it, the service may still call the former URL.
+    await eventually('it to be known', async () => {
+      const response = await fetch(`${scene.replica.baseUrl}/webhooks/${metadata.uid}`);
+      return ((await response.json()) as { url?: string }).url === url;
+    });
     await scene.setting.admin.patch(
       { resource: WEBHOOK_DELIVERIES, namespace: NAMESPACE, name: delivery.metadata.name },
       {
