@@ -8,7 +8,7 @@ import { issueCa, issueClientCa, issueClientIntermediate } from '../../src/pki/i
 import type { CertificateWithKey } from '../../src/pki/certificate.ts';
 import { issueClient } from '../cluster/client-certificate.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
-import { findFreePort } from '../cluster/free-port.ts';
+import { findFreePort, findLastingPort } from '../cluster/free-port.ts';
 import { eventually } from '../e2e/eventually.ts';
 import { MANIFESTS } from './manifests-setting.ts';
 import { applyManifests, type ServiceProcess } from './service.ts';
@@ -41,7 +41,7 @@ const services: ServiceProcess[] = [];
 
 beforeAll(async () => {
   ca = await issueCa({ now: Date.now(), lifetimeMs: HOUR_MS });
-  ports = { admission: await findFreePort(), gate: await findFreePort() };
+  ports = { admission: await findLastingPort(), gate: await findLastingPort() };
   controlPlane = await startControlPlane({
     webhookUsers: {
       [`krake-hooks-admission.krake-system.svc:${ports.admission}`]: await issueClient(ca, 'kube-apiserver'),
