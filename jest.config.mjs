@@ -7,6 +7,7 @@ process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'node_modules', '.c
 const base = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
+  setupFilesAfterEnv: ['<rootDir>/test/patience.ts'],
   // A running cluster and built images: not ours to search, and etcd's *.snap are no snapshots of jest.
   modulePathIgnorePatterns: ['<rootDir>/\\.cluster/', '<rootDir>/\\.work/'],
   transform: {
@@ -19,12 +20,7 @@ const base = {
 
 export default {
   projects: [
-    {
-      ...base,
-      displayName: 'unit',
-      testMatch: ['<rootDir>/test/unit/**/*.test.ts'],
-      setupFilesAfterEnv: ['<rootDir>/test/unit/patience.ts'],
-    },
+    { ...base, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },
     { ...base, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.test.ts'] },
     { ...base, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.test.ts'] },
   ],
