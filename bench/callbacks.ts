@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { APPLICATIONS } from '../src/applications/index.ts';
 import { createKubeClient, type FullKubeClient, type ObjectRef } from '../src/kube/index.ts';
 import { startControlPlane, type ControlPlane } from '../test/cluster/control-plane.ts';
+import { untilEstablished } from '../test/cluster/until-established.ts';
 import { writeCertificate } from './certificate.ts';
 import { median, percentile, printTable, type Verdict } from './report.ts';
 import { startServer } from './server-process.ts';
@@ -115,7 +116,7 @@ async function createApplications(
   count: number,
 ): Promise<readonly string[]> {
   await controlPlane.kubectl(['apply', '--server-side', '-f', 'manifests/crd/applications.yaml']);
-  await controlPlane.kubectl(['wait', '--for=condition=Established', 'crd/applications.hooks.krake.dev']);
+  await untilEstablished(controlPlane, 'applications.hooks.krake.dev');
   await controlPlane.kubectl(['create', 'namespace', NAMESPACE]);
   const names = Array.from({ length: count }, (_, i) => `deployment-web-${i}`);
   const tokenSha256 = createHash('sha256').update(TOKEN).digest('hex');
