@@ -1,4 +1,5 @@
-// The floor of the admission benchmark, as a process of its own: `node floor-server.ts bare|express CERT KEY PATCH_FILE`. Prints its port.
+// The floor of the benchmarks of admission and of the gate, as a process of its own: `node floor-server.ts bare|express CERT KEY PATCH_FILE`,
+// or `validating CERT KEY`, which says yes and patches nothing. Prints its port.
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
@@ -6,14 +7,15 @@ import type { AddressInfo } from 'node:net';
 import express from 'express';
 
 const [kind, certFile = '', keyFile = '', patchFile = ''] = process.argv.slice(2);
-const patch = readFileSync(patchFile, 'utf8');
+const answered =
+  kind === 'validating' ? {} : { patchType: 'JSONPatch', patch: readFileSync(patchFile, 'utf8') };
 
 interface Review {
   readonly request: { readonly uid: string };
 }
 
 function answer(review: Review): string {
-  const response = { uid: review.request.uid, allowed: true, patchType: 'JSONPatch', patch };
+  const response = { uid: review.request.uid, allowed: true, ...answered };
   return JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response });
 }
 

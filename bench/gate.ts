@@ -1,22 +1,32 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { APPLICATIONS } from '../src/applications/index.ts';
 import { WORKLOAD_KINDS } from '../src/contract/index.ts';
 import { createKubeClient, type FullKubeClient } from '../src/kube/index.ts';
 import { startControlPlane, type ControlPlane } from '../test/cluster/control-plane.ts';
 import { applyManifests, pointGateAt, startService } from '../test/integration/service.ts';
+import { writeCertificate } from './certificate.ts';
 import { inParallel } from './many-deployments.ts';
 import { median, percentile, printTable, type Verdict } from './report.ts';
+import { startServer } from './server-process.ts';
 
 const NAMESPACE = 'shop';
 const CONFIGURATION = 'validatingwebhookconfiguration/krake-hooks-gate';
 const PARALLEL = 8;
 
-/** Whose pods are deleted, and whether there is a gate. */
+/** The gate, a bare server under the same configuration that says yes to everything, or nobody. */
+const WEBHOOKS = ['none', 'bare', 'gate'] as const;
+type Webhook = (typeof WEBHOOKS)[number];
+
+/** Whose pods are deleted, and who is asked. */
 const VARIANTS = [
-  { what: 'complete, no gate', hooks: 'complete', gate: false },
-  { what: 'complete, gate (never meets it)', hooks: 'complete', gate: true },
-  { what: 'shutdown, no gate', hooks: 'shutdown', gate: false },
-  { what: 'shutdown, gate open for it', hooks: 'shutdown', gate: true },
+  { what: 'complete, no gate', hooks: 'complete', webhook: 'none' },
+  { what: 'complete, gate (never meets it)', hooks: 'complete', webhook: 'gate' },
+  { what: 'shutdown, no gate', hooks: 'shutdown', webhook: 'none' },
+  { what: 'shutdown, a bare webhook', hooks: 'shutdown', webhook: 'bare' },
+  { what: 'shutdown, gate open for it', hooks: 'shutdown', webhook: 'gate' },
 ] as const;
 
 interface Run {
@@ -24,7 +34,7 @@ interface Run {
   readonly perSecond: number;
 }
 
-/** What the gate adds to the deletion of a pod: real deletions, of pods that no node has, with and without the webhooks in the same run. */
+/** What the gate adds to the deletion of a pod: real deletions, of pods that no node has, with the webhooks, without them and with bare ones in the same run. */
 export async function measureGate(quick: boolean): Promise<Verdict[]> {
   const controlPlane = await startControlPlane({
     extraControllerManagerArgs: ['--controllers=serviceaccount-controller,serviceaccount-token-controller'],
@@ -41,19 +51,30 @@ export async function measureGate(quick: boolean): Promise<Verdict[]> {
     const gate = await startService(controlPlane, { parts: ['gate'], set: { logLevel: 'error' } });
     await gate.untilReady();
     await pointGateAt(controlPlane, gate.gatePort);
-    const { stdout: configuration } = await controlPlane.kubectl(['get', CONFIGURATION, '-o', 'json']);
+    const { stdout } = await controlPlane.kubectl(['get', CONFIGURATION, '-o', 'json']);
+    const ours = JSON.parse(stdout) as Configuration;
+    const directory = await mkdtemp(join(tmpdir(), 'krake-hooks-bench-'));
+    const { certFile, keyFile, certPem } = await writeCertificate(directory);
+    const bare = await startServer('floor-server.ts', ['validating', certFile, keyFile]);
+    const configurations: Record<Webhook, Configuration | undefined> = {
+      none: undefined,
+      bare: pointedAt(ours, `https://127.0.0.1:${bare.port}/validate`, certPem),
+      gate: ours,
+    };
     const runs = new Map<string, Run[]>(VARIANTS.map(({ what }) => [what, []]));
     try {
       for (let round = -1; round < rounds; round++) {
         // Each time the other way round, so that neither always has the machine as the other left it.
-        for (const isOn of round % 2 === 0 ? [true, false] : [false, true]) {
-          await switchGate(controlPlane, configuration, isOn);
+        for (const webhook of round % 2 === 0 ? WEBHOOKS : WEBHOOKS.toReversed()) {
+          await configure(controlPlane, configurations[webhook]);
           // The first round warms all up.
-          await runVariants(client, isOn, round < 0 ? 20 : count, round < 0 ? new Map() : runs);
+          await runVariants(client, webhook, round < 0 ? 20 : count, round < 0 ? new Map() : runs);
         }
       }
     } finally {
       await gate.end('SIGKILL');
+      await bare.stop();
+      await rm(directory, { recursive: true });
     }
     return tell(runs);
   } finally {
@@ -64,11 +85,11 @@ export async function measureGate(quick: boolean): Promise<Verdict[]> {
 
 async function runVariants(
   client: FullKubeClient,
-  isOn: boolean,
+  webhook: Webhook,
   count: number,
   runs: ReadonlyMap<string, Run[]>,
 ): Promise<void> {
-  for (const { what, hooks } of VARIANTS.filter(({ gate }) => gate === isOn)) {
+  for (const { what, hooks } of VARIANTS.filter((variant) => variant.webhook === webhook)) {
     const run = await deletePods(client, hooks, count);
     runs.get(what)?.push(run);
   }
@@ -81,7 +102,7 @@ function tell(runs: ReadonlyMap<string, readonly Run[]>): Verdict[] {
   const ratio = (values: readonly number[], floor: readonly number[]) =>
     median(values.map((value, i) => value / (floor[i] ?? Number.NaN)));
   const floorOf = (what: string) => (what.startsWith('complete') ? 'complete, no gate' : 'shutdown, no gate');
-  const cost = (what: string) => ratio(p50s(what), p50s(floorOf(what)));
+  const cost = (what: string, floor = floorOf(what)) => ratio(p50s(what), p50s(floor));
   printTable(
     `Deletion of a pod, one at a time (ms) and ${PARALLEL} at once`,
     ['', 'p50', 'p99', 'of no gate', '1/s', 'of no gate'],
@@ -110,15 +131,35 @@ function tell(runs: ReadonlyMap<string, readonly Run[]>): Verdict[] {
       target: 1.2,
       better: 'lower',
     },
+    {
+      what: 'the same against a bare webhook that says yes',
+      measured: cost('shutdown, gate open for it', 'shutdown, a bare webhook'),
+      target: 1.2,
+      better: 'lower',
+    },
   ];
 }
 
+interface Configuration {
+  readonly metadata: { readonly name: string };
+  readonly webhooks: readonly object[];
+}
+
+function pointedAt(configuration: Configuration, url: string, caPem: string): Configuration {
+  const clientConfig = { url, caBundle: Buffer.from(caPem).toString('base64') };
+  return {
+    ...configuration,
+    // Another name: in its own configuration the service keeps its own CA.
+    metadata: { name: 'bench-bare' },
+    webhooks: configuration.webhooks.map((one) => ({ ...one, clientConfig })),
+  };
+}
+
 /** The API server learns of it by a watch; nothing tells when. */
-async function switchGate(controlPlane: ControlPlane, configuration: string, isOn: boolean): Promise<void> {
-  await controlPlane.kubectl(['delete', CONFIGURATION, '--ignore-not-found']);
-  if (isOn) {
-    const object = JSON.parse(configuration) as { metadata: Record<string, unknown> };
-    object.metadata = { name: object.metadata['name'] };
+async function configure(controlPlane: ControlPlane, wanted: Configuration | undefined): Promise<void> {
+  await controlPlane.kubectl(['delete', 'validatingwebhookconfigurations', '--all']);
+  if (wanted !== undefined) {
+    const object = { ...wanted, metadata: { name: wanted.metadata.name } };
     await controlPlane.kubectl(['create', '-f', '-'], { input: JSON.stringify(object) });
   }
   await sleep(2_000);
