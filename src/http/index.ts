@@ -20,3 +20,4 @@ export {
   type TokenBucketsOptions,
 } from './token-buckets.ts';
 export { readBody, type BodyResult, type ReadBodyOptions } from './read-body.ts';
+export { isMeantFor, unverifiedClaims } from './unverified-claims.ts';

@@ -1,4 +1,4 @@
-const JWT = /^[\w-]{2,4096}\.([\w-]{2,12288})\.[\w-]{2,4096}$/;
+import { isMeantFor, unverifiedClaims } from '../http/index.ts';
 
 /**
  * Whether it is worth asking the API server about a token: where it has to have one of our audiences it is a JWT that says so, and one that says it has expired is
@@ -8,19 +8,8 @@ const JWT = /^[\w-]{2,4096}\.([\w-]{2,12288})\.[\w-]{2,4096}$/;
  */
 export function mayBeOurs(token: string, audiences: readonly string[], nowMs: number): boolean {
   if (audiences.length === 0) return true;
-  const { aud, exp } = payloadOf(token);
-  if (typeof exp === 'number' && exp * 1_000 <= nowMs) return false;
-  const named: readonly unknown[] = Array.isArray(aud) ? aud : [aud];
-  return audiences.some((audience) => named.includes(audience));
-}
-
-function payloadOf(token: string): { readonly aud?: unknown; readonly exp?: unknown } {
-  const payload = JWT.exec(token)?.[1];
-  if (payload === undefined) return {};
-  try {
-    const value: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
-    return typeof value === 'object' && value !== null ? value : {};
-  } catch {
-    return {};
-  }
+  const claims = unverifiedClaims(token);
+  if (claims === undefined) return false;
+  if (typeof claims.exp === 'number' && claims.exp * 1_000 <= nowMs) return false;
+  return audiences.some((audience) => isMeantFor(claims, audience));
 }

@@ -3,7 +3,7 @@ import { createAuthorize, type Access, type Authorized } from '../../../src/jobs
 import { KubeUnreachableError, type KubeClient } from '../../../src/kube/index.ts';
 
 const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-const tokenOf = (claims: object) => `${encode({ alg: 'none' })}.${encode(claims)}.nobody`;
+const tokenOf = (claims: object) => `${encode({ alg: 'none' })}.${encode(claims)}.unsigned`;
 const TOKEN = tokenOf({ aud: ['krake-hooks'], exp: 1_000_000 });
 const account = { username: 'system:serviceaccount:shop:train', groups: ['g'], uid: 'u' };
 
