@@ -86,6 +86,7 @@ export function describeSecret(
     inOrder,
     deleting,
     held: isHeld(secret.metadata),
+    finalizers: finalizersOf(secret.metadata, false),
   };
 }
 
@@ -96,11 +97,6 @@ function isOurs(metadata: ObjectMeta, tokenSha256: string | undefined, app: Appl
     (tokenSha256 !== undefined && tokenSha256 === app.status?.tokenSha256) ||
     metadata.ownerReferences?.some(({ uid: owner }) => owner === app.metadata.uid) === true
   );
-}
-
-/** The Secret as it is, without our finalizer. */
-export function releasedSecret(secret: SecretObject): SecretObject {
-  return { ...secret, metadata: { ...secret.metadata, finalizers: finalizersOf(secret.metadata, false) } };
 }
 
 /** It stays as long as its Application does: the calls are signed with the token in it, and a container that restarts reads it again. */

@@ -27,7 +27,11 @@ export type SecretState =
       readonly deleting: boolean;
       /** Our finalizer is on it. */
       readonly held: boolean;
+      /** Of others. */
+      readonly finalizers: readonly string[];
     };
+
+export type OwnSecret = Extract<SecretState, { readonly state: 'ours' }>;
 
 /** What was read from the API server and not from a watch cache. */
 export interface LiveState {
@@ -149,7 +153,7 @@ export type Step =
     }
   /** Of the Application itself. */
   | { readonly do: 'set-finalizer'; readonly wanted: boolean }
-  | { readonly do: 'release-secret'; readonly uid: string }
+  | { readonly do: 'release-secret'; readonly secret: OwnSecret }
   /** The person's request was carried out: its annotation goes. */
   | { readonly do: 'drop-request'; readonly request: string }
   /** Nothing to do now; look again at this time (ms since 1970) at the latest. */

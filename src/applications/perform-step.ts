@@ -102,7 +102,7 @@ export async function performStep(
       };
     }
     case 'release-secret':
-      return withSecret(await secrets.release(appOf(view), step.uid, signal));
+      return withSecret(await secrets.release(appOf(view), step.secret, signal));
     default:
       return isShutdownStep(step)
         ? performShutdown(view, appOf(view), step, deps, signal)

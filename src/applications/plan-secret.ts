@@ -21,7 +21,7 @@ export function planSecret(s: Situation): Step | undefined {
   if (live.secret.state === 'foreign') return refuseForeignSecret(s);
   // Deleted by somebody else and only held by us: it goes, and is made anew.
   if (live.secret.state === 'ours' && live.secret.deleting && live.secret.held)
-    return { do: 'release-secret', uid: live.secret.uid };
+    return { do: 'release-secret', secret: live.secret };
   const isScaledDown = status.finishedAt !== undefined && s.asking.every(({ idle }) => idle);
   if (isScaledDown) return planRetirement(s);
   if (!hasBegun(s)) {

@@ -134,7 +134,7 @@ export function planRetirement(s: Situation): Step | undefined {
 /** Nobody needs it any more. */
 export function removeSecret({ live: { secret } }: Situation): Step | undefined {
   if (secret.state !== 'ours') return undefined;
-  return secret.held ? { do: 'release-secret', uid: secret.uid } : { do: 'delete-secret', uid: secret.uid };
+  return secret.held ? { do: 'release-secret', secret } : { do: 'delete-secret', uid: secret.uid };
 }
 
 /** SecretReady of an application that has ended. */

@@ -6,14 +6,13 @@ import {
   buildSecret,
   canBecomeOurs,
   describeSecret,
-  releasedSecret,
   type SecretObject,
 } from './application-secret.ts';
-import type { SecretState } from './application-view.ts';
+import type { OwnSecret, SecretState } from './application-view.ts';
 import { readContents, type SecretContents } from './secret-contents.ts';
 
 export interface SecretWriterDeps {
-  readonly client: Pick<KubeClient, 'get' | 'create' | 'replace' | 'delete'>;
+  readonly client: Pick<KubeClient, 'get' | 'create' | 'replace' | 'patch' | 'delete'>;
   readonly caBundle: () => string;
 }
 
@@ -29,8 +28,8 @@ export interface SecretWriter {
   /** Brings everything but token and certificate in order; nothing for a Secret that is gone by now. */
   bringInOrder(app: Application, signal: AbortSignal): Promise<void>;
   remove(app: Application, uid: string, signal: AbortSignal): Promise<void>;
-  /** Takes our finalizer off; nothing for a Secret that is gone, or another one by now. Returns what is there then. */
-  release(app: Application, uid: string, signal: AbortSignal): Promise<SecretState>;
+  /** Takes our finalizer off a Secret as it was read; a conflict is thrown. Returns what is there then. */
+  release(app: Application, secret: OwnSecret, signal: AbortSignal): Promise<SecretState>;
 }
 
 const NOTHING: SecretContents = { token: undefined, certificate: undefined };
@@ -85,13 +84,14 @@ export function createSecretWriter({ client, caBundle }: SecretWriterDeps): Secr
     async remove(app, uid, signal) {
       await client.delete(refOf(app), { uid, signal });
     },
-    async release(app, uid, signal) {
-      const found = await get(app, signal);
-      const isMeant = found?.metadata.uid === uid;
-      const left = isMeant
-        ? await client.replace<SecretObject>(refOf(app), releasedSecret(found), { signal })
-        : found;
-      const isGone = left?.metadata.deletionTimestamp !== undefined && !left.metadata.finalizers?.length;
+    async release(app, { resourceVersion, finalizers }, signal) {
+      // Written, not tested: an outdated one is then a conflict.
+      const body = [
+        { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
+        { op: 'replace', path: '/metadata/finalizers', value: finalizers },
+      ];
+      const left = await client.patch<SecretObject>(refOf(app), { type: 'json', body }, { signal });
+      const isGone = left.metadata.deletionTimestamp !== undefined && finalizers.length === 0;
       return describeSecret(isGone ? undefined : left, app, caBundle());
     },
   };

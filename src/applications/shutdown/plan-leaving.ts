@@ -19,7 +19,7 @@ export function planLeaving(s: Situation): Step {
 /** Takes our finalizers off the Secret and the Application, in this order. */
 export function letGo(s: Situation): Step | undefined {
   const { secret } = s.live;
-  if (secret.state === 'ours' && secret.held) return { do: 'release-secret', uid: secret.uid };
+  if (secret.state === 'ours' && secret.held) return { do: 'release-secret', secret };
   return s.isKept ? { do: 'set-finalizer', wanted: false } : undefined;
 }
 

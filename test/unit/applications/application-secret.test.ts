@@ -52,6 +52,7 @@ describe('describeSecret', () => {
       inOrder: true,
       deleting: false,
       held: false,
+      finalizers: [],
     });
     expect(JSON.stringify(state)).not.toContain('canary');
   });

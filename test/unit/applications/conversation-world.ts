@@ -138,6 +138,7 @@ export function situationOf(scene: Scene): Situation {
         inOrder: true,
         deleting: false,
         held: true,
+        finalizers: [],
       },
     },
     {

@@ -309,6 +309,7 @@ function viewOf(
         inOrder: true,
         deleting: false,
         held: false,
+        finalizers: [],
       },
       pods: undefined,
       target: undefined,

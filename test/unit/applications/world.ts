@@ -271,6 +271,7 @@ function observe(world: World): NonNullable<ApplicationView['live']> {
               resourceVersion: '1',
               deleting: false,
               held: false,
+              finalizers: [],
               ...secret,
               inOrder:
                 secret.inOrder && (world.app?.spec.auth === 'token' || secret.tokenSha256 === undefined),
