@@ -6,10 +6,8 @@ export type RequestCounts = ReadonlyMap<string, number>;
 const LINE = /^apiserver_request_total\{(.*)\} (\S+)$/;
 
 export async function countRequests(endpoint: ApiEndpoint): Promise<RequestCounts> {
-  const { status, body } = await getFromApi(endpoint, '/metrics', 60_000);
-  if (status !== 200) throw new Error(`the API server answered its metrics with ${status}`);
   const counts = new Map<string, number>();
-  for (const line of body.split('\n')) {
+  for (const line of (await metricsOf(endpoint)).split('\n')) {
     const [, labels = '', value] = LINE.exec(line) ?? [];
     if (value === undefined) continue;
     const label = (name: string) => new RegExp(`(?:^|,)${name}="([^"]*)"`).exec(labels)?.[1] ?? '';
@@ -19,6 +17,17 @@ export async function countRequests(endpoint: ApiEndpoint): Promise<RequestCount
     counts.set(key, (counts.get(key) ?? 0) + Number(value));
   }
   return counts;
+}
+
+/** Processor time that the API server has used so far. */
+export async function apiServerCpuSeconds(endpoint: ApiEndpoint): Promise<number> {
+  return Number(/^process_cpu_seconds_total (\S+)$/m.exec(await metricsOf(endpoint))?.[1]);
+}
+
+async function metricsOf(endpoint: ApiEndpoint): Promise<string> {
+  const { status, body } = await getFromApi(endpoint, '/metrics', 60_000);
+  if (status !== 200) throw new Error(`the API server answered its metrics with ${status}`);
+  return body;
 }
 
 /** What has come in between, the most first. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { countRequests, since } from './api-requests.ts';
+import { apiServerCpuSeconds, countRequests, since } from './api-requests.ts';
 import { measureGate } from './gate.ts';
 import { percentile, printTable, type Verdict } from './report.ts';
 import { NAMESPACE, startCrowd, type Crowd } from './shutdown-crowd.ts';
@@ -77,6 +77,7 @@ async function measureCrowd(crowd: Crowd, count: number): Promise<Verdict[]> {
   const before = await leastHeapMb(crowd, 5);
   const cpuBefore = await metricOf(crowd, 'process_cpu_seconds_total');
   const requestsBefore = await countRequests(crowd.controlPlane);
+  const apiCpuBefore = await apiServerCpuSeconds(crowd.controlPlane);
   const startedAt = performance.now();
   await crowd.delete(names);
   const deletedMs = performance.now() - startedAt;
@@ -85,6 +86,7 @@ async function measureCrowd(crowd: Crowd, count: number): Promise<Verdict[]> {
   await untilGone(crowd, names, 600_000);
   const lastMs = Math.max(...names.map((name) => crowd.goneAt.get(name) ?? Number.NaN)) - startedAt;
   const during = await heap;
+  const apiCpu = (await apiServerCpuSeconds(crowd.controlPlane)) - apiCpuBefore;
   await sleep(3_000);
   const requests = since(requestsBefore, await countRequests(crowd.controlPlane));
 
@@ -111,6 +113,7 @@ async function measureCrowd(crowd: Crowd, count: number): Promise<Verdict[]> {
       ['controller heap while they wait, MB', during],
       ['heap for each conversation, KB', kbEach],
       ['processor time of the controller for each, ms', (cpu / count) * 1_000],
+      ['processor time of the API server for each, ms', (apiCpu / count) * 1_000],
       ['requests to the API server for each (the benchmark sends 2 of them)', total / count],
     ],
   );
