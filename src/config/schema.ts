@@ -5,6 +5,30 @@ import { clientCertificatesSchema, podIdentitySchema } from './identity-schema.t
 import { injectionSchema } from './injection-schema.ts';
 import { jobsSchema } from './jobs-schema.ts';
 
+/** Of both listeners that the API server calls: by what names it finds them, and how they know it. */
+const whoMayAsk = {
+  extraNames: z
+    .array(z.string())
+    .default([])
+    .describe('Further DNS names and IP addresses of the serving certificate.'),
+  clientCaFile: z
+    .string()
+    .optional()
+    .describe(
+      'CA certificates, PEM, of the client certificate that the API server shows; without it none is asked for. See docs/security.md.',
+    ),
+  clientNames: z
+    .array(z.string())
+    .default([])
+    .describe('Common names that this certificate may have; empty: any that the CA has signed.'),
+  secretPath: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Answer only at a path with an unguessable last segment, which is made and put into the webhook configuration. See docs/security.md.',
+    ),
+};
+
 export const PARTS = ['admission', 'gate', 'callbacks', 'controller', 'jobs'] as const;
 /** Job-done webhooks are a Deployment of their own, with rights of their own. */
 const DEFAULT_PARTS = PARTS.filter((part) => part !== 'jobs');
@@ -50,26 +74,7 @@ export const configSchema = z.strictObject({
         .string()
         .default('krake-hooks-admission')
         .describe('Service in front of the admission listener; its DNS names stand in the certificate.'),
-      extraNames: z
-        .array(z.string())
-        .default([])
-        .describe('Further DNS names and IP addresses of the serving certificate.'),
-      clientCaFile: z
-        .string()
-        .optional()
-        .describe(
-          'CA certificates, PEM, of the client certificate that the API server shows; without it none is asked for. See docs/security.md.',
-        ),
-      clientNames: z
-        .array(z.string())
-        .default([])
-        .describe('Common names that this certificate may have; empty: any that the CA has signed.'),
-      secretPath: z
-        .boolean()
-        .default(false)
-        .describe(
-          'Answer only at a path with an unguessable last segment, which is made and put into the webhook configuration. See docs/security.md.',
-        ),
+      ...whoMayAsk,
       mutatingWebhookConfiguration: z
         .string()
         .default('krake-hooks')
@@ -93,26 +98,7 @@ export const configSchema = z.strictObject({
         .string()
         .default('krake-hooks-gate')
         .describe('Service in front of the gate listener; its DNS names stand in the certificate.'),
-      extraNames: z
-        .array(z.string())
-        .default([])
-        .describe('Further DNS names and IP addresses of the serving certificate.'),
-      clientCaFile: z
-        .string()
-        .optional()
-        .describe(
-          'CA certificates, PEM, of the client certificate that the API server shows; without it none is asked for. See docs/security.md.',
-        ),
-      clientNames: z
-        .array(z.string())
-        .default([])
-        .describe('Common names that this certificate may have; empty: any that the CA has signed.'),
-      secretPath: z
-        .boolean()
-        .default(false)
-        .describe(
-          'Answer only at a path with an unguessable last segment, which is made and put into the webhook configuration. See docs/security.md.',
-        ),
+      ...whoMayAsk,
       validatingWebhookConfiguration: z
         .string()
         .default('krake-hooks-gate')
