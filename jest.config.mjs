@@ -19,6 +19,7 @@ const base = {
 };
 
 export default {
+  testSequencer: '<rootDir>/test/slowest-first.mjs',
   projects: [
     { ...base, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },
     { ...base, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.test.ts'] },
