@@ -72,7 +72,7 @@ const JUDGES: Readonly<Record<ShutdownRequest, Judge>> = {
   },
   release(held, app) {
     if (held.length === 0) return nothingHeld(app);
-    return yes(`${pods(held)} may go without a goodbye; what is not saved by now is lost`);
+    return yes(`${pods(held, app)} may go without a goodbye; what is not saved by now is lost`);
   },
   cancel(held, app) {
     if (held.length === 0) return nothingHeld(app);
@@ -81,7 +81,7 @@ const JUDGES: Readonly<Record<ShutdownRequest, Judge>> = {
         'all of it is being deleted, which Kubernetes cannot take back; wait for its goodbye, or request release',
       );
     }
-    return yes(`${pods(held)} will not be removed`);
+    return yes(`${pods(held, app)} will not be removed`);
   },
   migrate(held, { spec, status = {} }, { nodeSelector }) {
     if (status.phase === 'Completed' || status.phase === 'Failed') return no('it has come to its end');
@@ -133,9 +133,16 @@ function nothingHeld({ status }: Application): Verdict {
   return no(`nothing of it is held${status?.phase === undefined ? '' : ` (phase ${status.phase})`}`);
 }
 
-function pods(held: readonly Conversation[]): string {
-  const names = held.flatMap((conversation) => conversation.pods.map(({ name }) => name));
-  return names.length === 1 ? `pod ${names[0] ?? ''}` : `its ${names.length} held pods`;
+/** With those that wait for a conversation of the service form to end. */
+function pods(held: readonly Conversation[], { status }: Application): string {
+  const names = new Map(
+    held.flatMap((conversation) => conversation.pods.map(({ uid, name }) => [uid, name])),
+  );
+  if (held.some(({ form }) => form === 'service')) {
+    for (const [uid, { name }] of Object.entries(status?.shutdown?.going ?? {})) names.set(uid, name);
+  }
+  const [first = ''] = names.values();
+  return names.size === 1 ? `pod ${first}` : `its ${names.size} held pods`;
 }
 
 function latestDeadline(held: readonly Conversation[]): string {

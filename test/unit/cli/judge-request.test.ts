@@ -55,6 +55,17 @@ describe('judgeRequest', () => {
     expect(judge('release', app)).toContain('NO: nothing is held yet');
   });
 
+  it.each([
+    ['service', 'its 2 held pods may go'],
+    ['pod', 'pod web-1 may go'],
+  ] as const)('release counts those that wait behind a conversation of the %s form', (form, next) => {
+    const going = { p2: { name: 'web-2', cause: 'eviction', requestedAt: '2026-11-21T08:00:00Z' } } as const;
+    const held = conversation({ form });
+    expect(judge('release', application({ status: { shutdown: { ...shutdownOf(held), going } } }))).toContain(
+      next,
+    );
+  });
+
   it('cancel: not when all of it is being deleted', () => {
     const app = application({ status: { shutdown: shutdownOf(conversation({ scope: 'application' })) } });
     expect(judge('cancel', app)).toContain(
