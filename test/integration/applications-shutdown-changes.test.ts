@@ -118,6 +118,31 @@ describe('what changes while an application is asked to shut down', () => {
   );
 
   it(
+    'a release frees what waits behind the conversation, too, and nobody is asked for it',
+    async () => {
+      // No Service of that name is there: it is tried again and again.
+      const service = { [ANNOTATION_SHUTDOWN_SERVICE]: 'nobody' };
+      const { pods } = await setting.begin('urgent', service, { replicas: 2 });
+      const [first, second] = pods;
+      if (first === undefined || second === undefined) throw new Error('two pods were to run');
+      await setting.want('deployment-urgent', first, 'eviction');
+      await setting.applicationThat('deployment-urgent', 'is held', (a) => held(a)[0]?.ask !== undefined);
+      await setting.want('deployment-urgent', second, 'eviction');
+      await setting.request('deployment-urgent', 'release');
+      await setting.podGone(first);
+      await setting.podGone(second);
+      const app = await setting.applicationThat(
+        'deployment-urgent',
+        'holds nobody',
+        (a) => held(a).length === 0 && conversations(a).length > 0,
+      );
+      expect(conversations(app)).toMatchObject([{ outcome: 'released' }, { outcome: 'released' }]);
+      expect(conversations(app)[1]?.ask).toBeUndefined();
+    },
+    LONG_MS,
+  );
+
+  it(
     'whoever takes the hook off a workload that is being deleted lets it go',
     async () => {
       const service = { [ANNOTATION_SHUTDOWN_SERVICE]: 'nobody' };
