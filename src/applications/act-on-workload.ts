@@ -1,5 +1,6 @@
 import { WORKLOAD_KINDS, type Auth, type CompleteAction, type Hook } from '../contract/index.ts';
 import type { KubeClient, ObjectRef } from '../kube/index.ts';
+import { asRead } from './as-read.ts';
 import type { LiveWorkload } from './live-workload.ts';
 import { claimPatch, releasePatch } from './plan-claims.ts';
 
@@ -56,12 +57,7 @@ export function createWorkloadActions(
       else await merge(workload, {}, { replicas: 0 }, 'scale');
     },
     async repairStamp(workload) {
-      // Written, not tested: an outdated one is then a conflict (409), and 422 is left for what is refused.
-      const { resourceVersion } = workload;
-      const body = [
-        { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
-        ...(workload.stampPatch ?? []),
-      ];
+      const body = asRead(workload.resourceVersion, workload.stampPatch ?? []);
       await client.patch(refOf(workload), { type: 'json', body }, { signal });
     },
     claim: (workload, application, hooks, completeAction, auth) =>

@@ -1,5 +1,6 @@
 import { WORKLOAD_KINDS } from '../contract/index.ts';
 import type { KubeClient, KubeObject } from '../kube/index.ts';
+import { asRead } from './as-read.ts';
 import type { ReconcileDeps } from './controller-deps.ts';
 
 /** What is kept of a CronJob that asks for hooks: enough to see that it has to be looked at. */
@@ -32,9 +33,8 @@ export async function reconcileCronJob(
   if (found === undefined || found.metadata.deletionTimestamp !== undefined) return;
   const patch = deps.stampPatch({ ...found, apiVersion, kind: 'CronJob' });
   if (patch === undefined) return;
-  const { uid = '', resourceVersion } = found.metadata;
-  const body = [{ op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion }, ...patch];
-  await deps.client.patch(ref, { type: 'json', body }, { signal });
+  const { uid = '', resourceVersion = '' } = found.metadata;
+  await deps.client.patch(ref, { type: 'json', body: asRead(resourceVersion, patch) }, { signal });
   deps.metrics.action('stamp-repaired');
   deps.logger.info('CronJob stamp repaired', { namespace, name, uid });
   deps.events.record({

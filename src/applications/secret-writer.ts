@@ -1,5 +1,6 @@
 import { secretName } from '../contract/index.ts';
 import { KubeApiError, isConflict, type KubeClient, type ObjectRef } from '../kube/index.ts';
+import { asRead } from './as-read.ts';
 import type { Application } from './application.ts';
 import {
   SECRETS,
@@ -85,11 +86,9 @@ export function createSecretWriter({ client, caBundle }: SecretWriterDeps): Secr
       await client.delete(refOf(app), { uid, signal });
     },
     async release(app, { resourceVersion, finalizers }, signal) {
-      // Written, not tested: an outdated one is then a conflict.
-      const body = [
-        { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
+      const body = asRead(resourceVersion, [
         { op: 'replace', path: '/metadata/finalizers', value: finalizers },
-      ];
+      ]);
       const left = await client.patch<SecretObject>(refOf(app), { type: 'json', body }, { signal });
       const isGone = left.metadata.deletionTimestamp !== undefined && finalizers.length === 0;
       return describeSecret(isGone ? undefined : left, app, caBundle());

@@ -1,6 +1,7 @@
 import { ANNOTATION_REQUEST, FINALIZER_SHUTDOWN, WORKLOAD_KINDS } from '../../contract/index.ts';
 import { KubeApiError, isNotFound, type KubeClient } from '../../kube/index.ts';
 import type { Application } from '../application.ts';
+import { asRead } from '../as-read.ts';
 import type { LiveWorkload } from '../live-workload.ts';
 import type { RemovablePod } from '../application-view.ts';
 
@@ -25,11 +26,7 @@ export async function releaseWorkload(
 ): Promise<void> {
   const workload = { resource: WORKLOAD_KINDS[ref.kind], namespace, name: ref.name };
   const left = finalizers.filter((finalizer) => finalizer !== FINALIZER_SHUTDOWN);
-  // Written, not tested: an outdated one is then a conflict (409), and 422 is left for what is refused.
-  const body = [
-    { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
-    { op: 'replace', path: '/metadata/finalizers', value: left },
-  ];
+  const body = asRead(resourceVersion, [{ op: 'replace', path: '/metadata/finalizers', value: left }]);
   await client.patch(workload, { type: 'json', body }, { signal });
 }
 
