@@ -88,13 +88,6 @@ export interface GapEvent {
 export type HistoryEvent = ObjectEvent | CallEvent | PutEvent | RemovalEvent | NoteEvent | GapEvent;
 export type History = readonly HistoryEvent[];
 
-/** It happened in this namespace, or in none. */
-export function isIn(namespace: string, event: HistoryEvent): boolean {
-  const own =
-    event.kind === 'object' ? event.object.metadata.namespace : 'namespace' in event ? event.namespace : '';
-  return own === undefined || own === '' || own === namespace;
-}
-
 /** A sentence that should hold and does not. */
 export interface Violation {
   readonly rule: string;

@@ -15,7 +15,7 @@ import { findLastingPort } from '../cluster/free-port.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { startApiProxy, type ApiProxy } from '../history/api-proxy.ts';
 import { startFakeApplications, type FakeApplications } from '../history/fake-applications.ts';
-import { isIn, type HistoryEvent } from '../history/history.ts';
+import type { HistoryEvent } from '../history/history.ts';
 import { recordObjects, type ObjectRecorder, type RecordObjectsOptions } from '../history/record-objects.ts';
 import { tellHistory } from '../history/tell-history.ts';
 import { applyManifests, pointWebhooksAt, startService, type ServiceProcess } from './service.ts';
@@ -203,8 +203,6 @@ async function createScene(
   const history: HistoryEvent[] = [];
   let lastMs = performance.now();
   const record = (event: HistoryEvent) => {
-    // What the service still writes of the scene before is no part of this one.
-    if (!isIn(namespace, event)) return;
     history.push(event);
     lastMs = performance.now();
   };
