@@ -31,6 +31,7 @@ test: setup ## every suite: lint, types, unit, integration, end to end, leaks
 unit: setup ## unit tests
 	@npm run --silent test:unit
 integration: setup ## tests on a real kube-apiserver
+	@node test/cluster/prepare.ts
 	@npm run --silent test:integration
 e2e: setup ## tests on a real node (root, Linux)
 	@npm run --silent test:e2e

@@ -15,6 +15,8 @@ interface Suite {
   readonly command: readonly string[];
   /** How its result is read: jest's JSON file, the closing line `N passed, N failed, N skipped`, or the exit code alone (one check). */
   readonly counted: 'jest' | 'closing-line' | 'exit-code';
+  /** Run before it, where a time limit of its tests would not be enough. */
+  readonly prepare?: readonly string[];
   /** Looks at the whole machine: a cluster of ours, whose containers may come and go, is taken down first. */
   readonly withoutCluster?: boolean;
 }
@@ -37,6 +39,7 @@ const suites: readonly Suite[] = [
   // Two files at a time, each with a control plane of its own: most of them wait more than they work.
   {
     name: 'integration',
+    prepare: ['node', 'test/cluster/prepare.ts'],
     command: [...jest, '--selectProjects', 'integration', '--maxWorkers=2'],
     counted: 'jest',
   },
@@ -62,6 +65,8 @@ for (const suite of chosen) {
   const started = Date.now();
   console.log(`\n━━ ${suite.name} ━━`);
   if (suite.withoutCluster === true) await takeDown();
+  // What it cannot do, the tests cannot either, and they say it.
+  if (suite.prepare !== undefined) await run(suite.prepare, false);
   const count = await runSuite(suite);
   total.passed += count.passed;
   total.failed += count.failed;

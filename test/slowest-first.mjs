@@ -7,6 +7,7 @@ import { basename, dirname } from 'node:path';
 const SLOW = [
   'shutdown-crash-points-of-pods',
   'shutdown-crash-points-of-workloads',
+  'shutdown-crash-points-of-requests',
   'shutdown-interruptions',
   'uninstall-kubectl',
   'uninstall',

@@ -27,9 +27,11 @@ const IDENTITY = { ...KEPT, 'hooks.krake.dev/auth': 'pod-identity' };
 /** The kubelet looks at the files of a running pod about once a minute. */
 const FILES_FOLLOW_MS = 180_000;
 
-/** Sends the token and prints `WORD CODE`; curl's own failure is code 000. */
-const put = (word: string, token: string, flags: string): string =>
-  `curl -s -o /dev/null -w '${word} %{http_code}\\n' -m 10 -X PUT -d "{\\"token\\":\\"${token}\\"}" "$KRAKE_COMPLETE_URL" ${flags}`;
+/** Sends the token, again while nobody is there to answer, and prints `WORD CODE`. */
+const put = (word: string, token: string, flags: string): string => {
+  const curl = `curl -s -o /dev/null -w '%{http_code}' -m 10 -X PUT -d "{\\"token\\":\\"${token}\\"}" "$KRAKE_COMPLETE_URL" ${flags}`;
+  return `for i in 1 2 3 4 5; do code=$(${curl}); case $code in 000|503) sleep 2;; *) break;; esac; done; echo "${word} $code"`;
+};
 /** The CA bundle alone, as an application of an older version has it. */
 const WITHOUT_CERTIFICATE = '--cacert /etc/krake_cert/ca-bundle.pem';
 const restricted = { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } };

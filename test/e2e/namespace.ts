@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts';
+import { eventually } from './eventually.ts';
 
 export interface TestNamespace {
   readonly name: string;
@@ -20,6 +21,11 @@ export async function createNamespace(cluster: Cluster, name: string): Promise<T
   await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(namespace) });
   const kubectl: TestNamespace['kubectl'] = (args, options) =>
     cluster.kubectl(['-n', name, ...args], options);
+  // No pod is let in before it.
+  await eventually(`the service account of ${name}`, async () => {
+    const { code } = await kubectl(['get', 'serviceaccount', 'default'], { allowFailure: true });
+    return code === 0 || undefined;
+  });
   return {
     name,
     kubectl,

@@ -19,7 +19,7 @@ export interface NodePodOptions {
 
 /** A pod spec that Pod Security `restricted` lets pass and whose containers run TypeScript files out of a ConfigMap. */
 export function nodePod(containers: readonly NodeContainer[], options: NodePodOptions): object {
-  const { files, tls, restartPolicy = 'Always', graceSeconds = 5 } = options;
+  const { files, tls, restartPolicy = 'Always', graceSeconds = 30 } = options;
   const mounts = [
     { name: 'app', mountPath: '/app' },
     ...(tls === undefined ? [] : [{ name: 'tls', mountPath: '/tls' }]),
@@ -40,7 +40,13 @@ export function nodePod(containers: readonly NodeContainer[], options: NodePodOp
       ],
       ...(readyAt === undefined
         ? {}
-        : { readinessProbe: { httpGet: { path: readyAt, port: 8080, scheme }, periodSeconds: 1 } }),
+        : {
+            readinessProbe: {
+              httpGet: { path: readyAt, port: 8080, scheme },
+              periodSeconds: 1,
+              timeoutSeconds: 5,
+            },
+          }),
       securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
       volumeMounts: mounts,
     })),

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cluster } from '../cluster/cluster.ts';
+import { eventually } from './eventually.ts';
 import { nodePod } from './node-pod.ts';
 
 /** What an application told the store; `at` is the store's time. */
@@ -53,8 +54,11 @@ export async function startStore(cluster: Cluster): Promise<StateStore> {
   return {
     url: `http://store.${NAMESPACE}:8080`,
     async journal(namespace) {
-      const { stdout } = await cluster.kubectl(['get', '--raw', `${proxy}/journal?namespace=${namespace}`]);
-      return JSON.parse(stdout) as readonly JournalEntry[];
+      const path = `${proxy}/journal?namespace=${namespace}`;
+      return eventually('an answer of the store', async () => {
+        const { stdout, code } = await cluster.kubectl(['get', '--raw', path], { allowFailure: true });
+        return code === 0 ? (JSON.parse(stdout) as readonly JournalEntry[]) : undefined;
+      });
     },
   };
 }

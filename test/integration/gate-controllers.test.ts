@@ -190,17 +190,17 @@ describe('who asks', () => {
   };
 
   it.each([
-    ['system:kube-scheduler', 'eviction'],
-    ['system:serviceaccount:kube-system:taint-eviction-controller', 'eviction'],
-    ['system:serviceaccount:kube-system:job-controller', 'scale-down'],
-    ['system:serviceaccount:krake-system:krake-hooks-controller', 'deletion'],
-  ])('%s: it is remembered as %s', async (as, cause) => {
+    ['system:kube-scheduler', 'eviction', 'delete'],
+    ['system:serviceaccount:kube-system:taint-eviction-controller', 'eviction', 'delete'],
+    ['system:serviceaccount:kube-system:job-controller', 'scale-down', undefined],
+    ['system:serviceaccount:krake-system:krake-hooks-controller', 'deletion', undefined],
+  ])('%s: it is remembered as %s', async (as, cause, removal) => {
     await setting.application(namespace, 'web', {
       shutdown: { causes: ['deletion', 'eviction', 'scale-down'] },
     });
     await setting.pod(namespace, 'a');
     expect(await remove('a', as)).toBe(409);
-    expect((await going()).map((pod) => pod.cause)).toEqual([cause]);
+    expect((await going()).map((pod) => [pod.cause, pod.removal])).toEqual([[cause, removal]]);
   });
 
   it.each(['system:serviceaccount:kube-system:pod-garbage-collector', 'system:node:worker-1'])(

@@ -2,7 +2,13 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { waitFor } from '../cluster/wait-for.ts';
 import { startCuttableProxy, type CuttableProxy } from './cuttable-proxy.ts';
-import { patchGateWebhooks, podPath, startGateSetting, type GateSetting } from './gate-setting.ts';
+import {
+  HOOKS_ANNOTATION,
+  patchGateWebhooks,
+  podPath,
+  startGateSetting,
+  type GateSetting,
+} from './gate-setting.ts';
 import { pointGateAt } from './service.ts';
 
 jest.setTimeout(240_000);
@@ -69,9 +75,24 @@ describe('while the gate is down', () => {
     ['did not ask', { hooks: '' }],
     ['has only the complete hook', { hooks: 'complete' }],
     ['has ended', { phase: 'Succeeded' }],
+    ['has failed', { phase: 'Failed' }],
   ])('a pod that %s is deleted as ever', async (_what, options) => {
     await setting.pod(namespace, 'b', options);
     expect((await remove('b')).status).toBe(200);
+  });
+
+  it('a pod that is terminating is gone with the last delete of its kubelet', async () => {
+    const node = `node-${namespace}`;
+    await setting.call('POST', '/api/v1/nodes', { metadata: { name: node } });
+    // On a node, so that it stays until the kubelet has ended it.
+    await setting.pod(namespace, 'b', { hooks: 'complete', node });
+    expect((await remove('b')).status).toBe(200);
+    expect(await setting.exists(namespace, 'b')).toBe(true);
+    const metadata = { annotations: { [HOOKS_ANNOTATION]: 'shutdown' } };
+    expect((await setting.call('PATCH', podPath(namespace, 'b'), { metadata })).status).toBe(200);
+    const last = await setting.call('DELETE', `${podPath(namespace, 'b')}?gracePeriodSeconds=0`);
+    expect(last.status).toBe(200);
+    expect(await setting.exists(namespace, 'b')).toBe(false);
   });
 
   it('with failurePolicy Ignore everything goes, unasked', async () => {

@@ -134,7 +134,7 @@ describe('objects', () => {
     const watch = await client.watch(DEPLOYMENTS, 'default', {
       ...options,
       resourceVersion: '0',
-      timeoutSeconds: 1,
+      timeoutSeconds: 5,
       idleTimeoutMs: 30_000,
       signal: AbortSignal.timeout(30_000),
     });
