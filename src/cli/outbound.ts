@@ -8,15 +8,14 @@ import { VERSION } from './version.ts';
 /**
  * The caller for shutdown services and webhooks. The part that makes one closes it when it stops.
  *
- * @param limits ownNamespace: whose Services nobody else's URL leads to; groupShare: the part of the places that one group may have
+ * @param limits ownNamespace: whose Services nobody else's URL leads to
  * @throws Error that names the network of the configuration which cannot be read
  */
 export function createOutbound(
   { client, logger, metrics }: Pick<Shared, 'client' | 'logger' | 'metrics'>,
   outbound: Config['outbound'],
-  limits: { readonly ownNamespace?: string; readonly groupShare?: number } = {},
+  { ownNamespace }: { readonly ownNamespace?: string } = {},
 ): OutboundCaller {
-  const { ownNamespace, groupShare } = limits;
   const monotonic = (): number => performance.now();
   const log = logger.child({ part: 'outbound' });
   return createOutboundCaller(
@@ -35,9 +34,6 @@ export function createOutbound(
       inClusterNamespaces: outbound.inClusterNamespaces,
       caFile: outbound.caFile,
       maxConcurrentCalls: outbound.maxConcurrentCalls,
-      ...(groupShare !== undefined && {
-        maxConcurrentCallsPerGroup: Math.max(1, Math.floor(outbound.maxConcurrentCalls * groupShare)),
-      }),
       userAgent: `krake-hooks/${VERSION}`,
     },
   );

@@ -14,7 +14,9 @@ export function createShutdownCaller(
   { connectTimeout, answerTimeout }: Pick<Config['outbound'], 'connectTimeout' | 'answerTimeout'>,
   now: () => number,
 ): ShutdownCaller {
-  return async ({ url, connectTo, id, body, key, signal }) => {
+  // The end of the round ends the call.
+  const answerTimeoutMs = answerTimeout === 0 ? Infinity : answerTimeout;
+  return async ({ namespace, application, url, connectTo, id, body, key, signal }) => {
     const timestamp = Math.floor(now() / 1_000);
     const result = await outbound.call({
       purpose: 'shutdown',
@@ -29,10 +31,11 @@ export function createShutdownCaller(
       body,
       ...(connectTo === undefined ? {} : { connectTo }),
       connectTimeoutMs: connectTimeout,
-      answerTimeoutMs: answerTimeout,
-      bodyTimeoutMs: answerTimeout,
+      answerTimeoutMs,
+      bodyTimeoutMs: answerTimeoutMs,
       maxAnswerBytes: MAX_ANSWER_BYTES,
-      group: new URL(url).hostname,
+      group: namespace,
+      member: application,
       signal,
     });
     return isHeard(result) ? { accepted: true } : { accepted: false, error: describe(result) };

@@ -36,7 +36,7 @@ export const jobsSchema = z
       .string()
       .optional()
       .describe(
-        'YAML list of jobFamily (name of a CronJob), url, requestBody, description: kept as Webhooks.',
+        'YAML list of jobFamily (name of a CronJob), url, requestBody, description: kept as Webhooks. A changed file counts after some seconds.',
       ),
     familiesNamespace: z
       .string()
@@ -56,11 +56,14 @@ export const jobsSchema = z
       'A Job that ended longer ago than this without being told of (nobody ran) is not told of any more.',
     ),
     finishedTtl: duration('24h').describe('How long finished watchers and deliveries are kept.'),
+    deadLetterTtl: duration('168h').describe('How long dead letters are kept, and can be sent again.'),
     maxFinishedPerNamespace: z
       .int()
       .min(1)
       .default(5_000)
-      .describe('Finished watchers, and finished deliveries, kept in one namespace; the oldest go first.'),
+      .describe(
+        'Finished watchers, finished deliveries, and dead letters: so many of each are kept in one namespace; the oldest go first.',
+      ),
     retryBase: duration('5s').describe(
       'First delay of a retry at most; each further one doubles it, with full jitter.',
     ),
@@ -89,5 +92,12 @@ export const jobsSchema = z
     leaseDuration: duration('15s').describe('A leader that has not renewed for this long is replaced.'),
     renewDeadline: duration('10s').describe('A leader that cannot renew for this long gives up.'),
     retryPeriod: duration('2s').describe('Time between tries to get or renew the lease.'),
+  })
+  .superRefine(({ familiesFile, familiesNamespace, anonymousNamespaces }, context) => {
+    if (familiesFile === undefined || familiesNamespace !== undefined || anonymousNamespaces.length > 0)
+      return;
+    const message =
+      'is needed with familiesFile, unless anonymousNamespaces names one: whose CronJobs are they?';
+    context.addIssue({ code: 'custom', path: ['familiesNamespace'], message });
   })
   .prefault({});

@@ -119,8 +119,8 @@ export const configSchema = z.strictObject({
       connectTimeout: duration('3s').describe(
         'For a connection to a shutdown service or a receiver, TLS included.',
       ),
-      answerTimeout: duration('60s').describe(
-        'For the answer of a shutdown service; its deadline ends the call in any case.',
+      answerTimeout: duration('0s').describe(
+        'For the answer of a shutdown service; 0s: it may come after the work, for the end of the round ends the call.',
       ),
       allowCidrs: z
         .array(z.string())
@@ -149,8 +149,10 @@ export const configSchema = z.strictObject({
       maxConcurrentCalls: z
         .int()
         .min(1)
-        .default(1_000)
-        .describe('Calls at the same time at most; further ones wait.'),
+        .default(2_000)
+        .describe(
+          'Calls at the same time at most; further ones wait. A namespace takes at most half of what the others leave, an application half of that.',
+        ),
     })
     .prefault({}),
 

@@ -2,7 +2,12 @@ import type { AddressPolicy, AddressRefusal, ApiServerAddress } from './address-
 import { CallError } from './call-error.ts';
 import type { CallTarget } from './call-target.ts';
 import type { ResolveHost } from './resolve-host.ts';
-import { whyServiceRefused, type ServicePolicyOptions, type ServiceRefusal } from './service-policy.ts';
+import {
+  SERVICE_REFUSED_AS,
+  whyServiceRefused,
+  type ServicePolicyOptions,
+  type ServiceRefusal,
+} from './service-policy.ts';
 
 export interface AddressDeps {
   readonly resolveHost: ResolveHost;
@@ -90,13 +95,9 @@ async function resolve(
 }
 
 function serviceRefused(target: CallTarget, namespace: string, refusal: ServiceRefusal): CallError {
-  const why =
-    refusal === 'own-namespace'
-      ? 'where this service itself runs'
-      : 'which outbound.inClusterNamespaces does not allow';
   return new CallError(
     'address-refused',
-    `${target.shown} is a Service of the namespace ${namespace}, ${why}`,
+    `${target.shown} is a Service of the namespace ${namespace}, ${SERVICE_REFUSED_AS[refusal]}`,
   );
 }
 

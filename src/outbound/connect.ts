@@ -5,6 +5,9 @@ import type { CallTarget } from './call-target.ts';
 import type { CheckedAddresses } from './checked-addresses.ts';
 import { connectFailure, tlsFailure } from './failure-of.ts';
 
+/** Of silence; libuv then asks ten times, a second apart. */
+const KEEP_ALIVE_MS = 30_000;
+
 /**
  * Opens a connection to one of the checked addresses, one after the other where they do not answer. When the signal is aborted the
  * connection is destroyed and the promise rejects with the signal's reason.
@@ -40,6 +43,9 @@ function openTcp({ port }: CallTarget, { addresses }: CheckedAddresses): Socket 
     autoSelectFamily: true,
     port,
     noDelay: true,
+    // An answer may take as long as the work: a node that has gone meanwhile is noticed.
+    keepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
   });
 }
 

@@ -15,6 +15,9 @@ import type { ResolveHost } from './resolve-host.ts';
 import type { ServicePolicyOptions } from './service-policy.ts';
 import { orAborted, withinLimit } from './time-limit.ts';
 
+/** One group has at most this part of the places that the others leave, one member this part of what is its group's. */
+const SHARE = 0.5;
+
 export interface OutboundCallerDeps {
   readonly resolveHost: ResolveHost;
   /** Where the Kubernetes API server listens: refused. Asked at each call, so it should remember. */
@@ -29,8 +32,6 @@ export interface OutboundCallerOptions extends AddressPolicyOptions, ServicePoli
   /** `name/version`. */
   readonly userAgent: string;
   readonly maxConcurrentCalls: number;
-  /** Of them, how many one group may have; default: half. */
-  readonly maxConcurrentCallsPerGroup?: number;
   /** PEM file with CA certificates that are trusted besides the default ones; read again when it changes. */
   readonly caFile?: string | undefined;
 }
@@ -47,11 +48,8 @@ export function createOutboundCaller(
 ): OutboundCaller {
   const policy = createAddressPolicy(options);
   const trust = createExtraTrust(options.caFile, deps.logger);
-  const max = options.maxConcurrentCalls;
-  const places = createPlaces(
-    { max, maxPerGroup: options.maxConcurrentCallsPerGroup ?? Math.max(1, Math.floor(max / 2)) },
-    () => deps.metrics.load(places.taken(), places.waiting()),
-  );
+  const shares = { max: options.maxConcurrentCalls, groupShare: SHARE, memberShare: SHARE };
+  const places = createPlaces(shares, () => deps.metrics.load(places.taken(), places.waiting()));
   const underWay = new Map<AbortController, Promise<CallResult>>();
   let isClosed = false;
 
@@ -85,7 +83,7 @@ export function createOutboundCaller(
   };
 
   const run = async (call: OutboundCall, signal: AbortSignal): Promise<CallResult> => {
-    const release = await places.take(call.group, signal);
+    const release = await places.take(call, signal);
     const startedAt = deps.monotonic();
     let result: CallResult;
     try {

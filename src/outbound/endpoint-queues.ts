@@ -56,9 +56,11 @@ export interface EndpointQueues {
    * one that is just being dealt with comes again afterwards.
    */
   add(endpoint: string, key: string, dueInMs?: number): void;
+  /** Somebody asks for a try now: ahead of all that waits, and neither breaker nor pause hold it. What becomes of it counts for the breaker as any other. */
+  addFirst(endpoint: string, key: string): void;
   /** Takes an item out; one that is just being dealt with does not come again. */
   remove(endpoint: string, key: string): void;
-  /** Closes the breaker and ends a pause: the endpoint is another one now, or somebody has asked for a try. */
+  /** Closes the breaker and ends a pause: the endpoint is another one now. */
   reset(endpoint: string): void;
   /** Forgets an endpoint with all that waits for it. */
   drop(endpoint: string): void;
@@ -71,6 +73,8 @@ export interface EndpointQueues {
 
 /** After a rejection of `process`, which is a defect. */
 const AFTER_DEFECT_MS = 5_000;
+/** Due before everything else. */
+const FIRST_MS = Number.NEGATIVE_INFINITY;
 
 interface Endpoint {
   readonly due: DueList;
@@ -108,12 +112,10 @@ export function createEndpointQueues(deps: EndpointQueuesDeps, options: BreakerO
     if (isStopping) return;
     for (;;) {
       const nowMs = clock.monotonic();
-      const firstDueMs = endpoint.due.firstDueMs();
-      const openAtMs = endpoint.breaker.notBeforeMs(nowMs);
+      const readyAtMs = readyAt(endpoint, nowMs);
       // Without an item, a place or a try there is nothing to wake up for: whoever changes that comes here again.
-      if (firstDueMs === undefined || openAtMs === undefined) break;
+      if (readyAtMs === undefined) break;
       if (endpoint.active.size >= Math.max(1, deps.concurrencyOf(name))) break;
-      const readyAtMs = Math.max(firstDueMs, openAtMs, endpoint.pausedUntilMs);
       if (readyAtMs > nowMs) {
         endpoint.cancelTimer(); // of a pump within this one
         endpoint.cancelTimer = clock.after(readyAtMs - nowMs, () => pump(name, endpoint));
@@ -177,16 +179,18 @@ export function createEndpointQueues(deps: EndpointQueuesDeps, options: BreakerO
     pump(name, endpoint);
   };
 
+  const addAt = (name: string, key: string, dueMs: number): void => {
+    if (isStopping) return;
+    const endpoint = endpointOf(name);
+    const active = endpoint.active.get(key);
+    if (active === undefined) endpoint.due.add(key, dueMs);
+    else active.againAtMs = Math.min(active.againAtMs ?? dueMs, dueMs);
+    pump(name, endpoint);
+  };
+
   return {
-    add: (name, key, dueInMs = 0) => {
-      if (isStopping) return;
-      const endpoint = endpointOf(name);
-      const dueMs = clock.monotonic() + Math.max(0, dueInMs);
-      const active = endpoint.active.get(key);
-      if (active === undefined) endpoint.due.add(key, dueMs);
-      else active.againAtMs = Math.min(active.againAtMs ?? dueMs, dueMs);
-      pump(name, endpoint);
-    },
+    add: (name, key, dueInMs = 0) => addAt(name, key, clock.monotonic() + Math.max(0, dueInMs)),
+    addFirst: (name, key) => addAt(name, key, FIRST_MS),
     remove: (name, key) => {
       const endpoint = endpoints.get(name);
       if (endpoint === undefined) return;
@@ -231,13 +235,22 @@ export function createEndpointQueues(deps: EndpointQueuesDeps, options: BreakerO
   };
 }
 
+/** When its first item may begin; undefined: there is none, or a call is just trying. */
+function readyAt({ due, breaker, pausedUntilMs }: Endpoint, nowMs: number): number | undefined {
+  const firstDueMs = due.firstDueMs();
+  if (firstDueMs === undefined || firstDueMs === FIRST_MS) return firstDueMs;
+  const openAtMs = breaker.notBeforeMs(nowMs);
+  return openAtMs === undefined ? undefined : Math.max(firstDueMs, openAtMs, pausedUntilMs);
+}
+
 function loadOf(endpoints: readonly Endpoint[], nowMs: number): QueuesLoad {
   let [waiting, active, openBreakers, lateMs] = [0, 0, 0, 0];
   for (const { due, active: underWay, breaker } of endpoints) {
     waiting += due.size;
     active += underWay.size;
     if (breaker.state(nowMs) !== 'closed') openBreakers += 1;
-    lateMs = Math.max(lateMs, nowMs - (due.firstDueMs() ?? nowMs));
+    const firstDueMs = due.firstDueMs() ?? nowMs;
+    if (firstDueMs !== FIRST_MS) lateMs = Math.max(lateMs, nowMs - firstDueMs);
   }
   return { waiting, active, openBreakers, lateMs };
 }

@@ -3,6 +3,7 @@ import type { Client, Dispatcher } from 'undici';
 import type { CallTarget } from './call-target.ts';
 import { exchangeFailure } from './failure-of.ts';
 import { KEPT_HEADERS, type Answered, type OutboundCall } from './outbound-caller.ts';
+import { MAX_TIMER_MS } from './time-limit.ts';
 
 export type Exchanged = Omit<Answered, 'kind' | 'durationMs'>;
 
@@ -61,6 +62,7 @@ interface AnswerCollector {
 
 function collectAnswer(target: CallTarget, call: OutboundCall, signal: AbortSignal): AnswerCollector {
   const { promise, resolve, reject } = Promise.withResolvers<Exchanged>();
+  const { bodyTimeoutMs = DEFAULT_BODY_TIMEOUT_MS } = call;
   const chunks: Buffer[] = [];
   let bytes = 0;
   let head: Pick<Exchanged, 'status' | 'headers'> | undefined;
@@ -87,7 +89,7 @@ function collectAnswer(target: CallTarget, call: OutboundCall, signal: AbortSign
         if (status < 200) return;
         head = { status, headers: keptHeaders(headers) };
         if (call.maxAnswerBytes === 0) finish(true);
-        else bodyTimer = setTimeout(() => finish(true), call.bodyTimeoutMs ?? DEFAULT_BODY_TIMEOUT_MS);
+        else bodyTimer = setTimeout(() => finish(true), Math.min(bodyTimeoutMs, MAX_TIMER_MS));
       },
       onResponseData(_controller, chunk) {
         if (bytes <= call.maxAnswerBytes) chunks.push(Buffer.from(chunk));

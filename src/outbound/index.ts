@@ -27,6 +27,7 @@ export {
   type BackoffOptions,
   type RetryDelayOptions,
 } from './retry-timing.ts';
+export { SERVICE_REFUSED_AS, whyServiceRefused, type ServicePolicyOptions } from './service-policy.ts';
 export {
   signWebhook,
   verifyWebhook,

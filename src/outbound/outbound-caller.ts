@@ -21,14 +21,16 @@ export interface OutboundCall {
   readonly servername?: string;
   /** Name resolution, TCP and TLS together. */
   readonly connectTimeoutMs: number;
-  /** From the connection until the answer's head has come. */
+  /** From the connection until the answer's head has come; Infinity: until the signal ends the call. */
   readonly answerTimeoutMs: number;
   /** After the head: how long the body is read, within what is left of `answerTimeoutMs`; default 5 s. */
   readonly bodyTimeoutMs?: number;
   /** So much of the body is kept; then the connection is closed. 0: it is closed once the head has come. */
   readonly maxAnswerBytes: number;
-  /** Calls of one group (an application, an endpoint) may take only a part of the places, so that those of others find one. */
+  /** Calls of one group (a namespace) may take only a part of the places, so that those of others find one. */
   readonly group?: string;
+  /** Within the group likewise (an application of the namespace). */
+  readonly member?: string;
   /** Ends the call at any time, also while it waits for its turn. */
   readonly signal?: AbortSignal;
 }
@@ -87,7 +89,7 @@ export type CallResult = Answered | Failed;
 export interface OutboundCaller {
   /**
    * Makes the call once; never rejects, never tries again, never follows a redirect. Ends at the latest after `connectTimeoutMs` +
-   * `answerTimeoutMs` from its turn. Each call has a connection of its own, to an address that was checked, and closes it.
+   * `answerTimeoutMs` from its turn, or with its signal. Each call has a connection of its own, to an address that was checked, and closes it.
    */
   call(call: OutboundCall): Promise<CallResult>;
   /** Aborts the calls under way and those that wait; further ones are answered `aborted`. Resolves when all have ended. */

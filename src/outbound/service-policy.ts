@@ -1,6 +1,12 @@
 /** Why a Service that was found by its name may not be called. */
 export type ServiceRefusal = 'own-namespace' | 'namespace-not-allowed';
 
+/** Behind "a Service of the namespace NAME, ". */
+export const SERVICE_REFUSED_AS: Readonly<Record<ServiceRefusal, string>> = {
+  'own-namespace': 'where this service itself runs',
+  'namespace-not-allowed': 'which outbound.inClusterNamespaces does not allow',
+};
+
 export interface ServicePolicyOptions {
   /** Where this service itself runs; what is in it is nobody else's to call. */
   readonly ownNamespace?: string | undefined;

@@ -1,7 +1,7 @@
 import type { CallError } from './call-error.ts';
 
 /** Node fires a timer beyond this (24.8 days) at once. */
-const MAX_TIMER_MS = 2_147_483_647;
+export const MAX_TIMER_MS = 2_147_483_647;
 
 /** Runs work with a signal that is aborted with the outer one or when the time is over; no timer and no listener outlives it. */
 export async function withinLimit<R>(

@@ -87,6 +87,17 @@ describe('loadConfig', () => {
     expect(() => loadConfig(sources)).toThrow(message);
   });
 
+  it('wants a namespace for the job families', () => {
+    const flags = { 'jobs.familiesFile': '/families.yaml' };
+    expect(() => loadConfig({ env: {}, flags })).toThrow(
+      'jobs.familiesNamespace: is needed with familiesFile',
+    );
+    for (const where of ['jobs.familiesNamespace', 'jobs.anonymousNamespaces'])
+      expect(loadConfig({ env: {}, flags: { ...flags, [where]: 'shop' } }).jobs.familiesFile).toBe(
+        '/families.yaml',
+      );
+  });
+
   it('refuses an unknown key in the file', () => {
     expect(() => loadConfig({ file: file('controler:\n  workers: 1\n'), env: {} })).toThrow('controler');
   });

@@ -193,6 +193,17 @@ describe('the status counts once the head has come, although the body', () => {
     await server.allClosed();
   });
 
+  it('comes late, and as much time is given as the caller likes', async () => {
+    const server = await servers.http((socket) => {
+      socket.write(`${OK}content-length: 3\r\n\r\n`);
+      setTimeout(() => socket.write('abc'), 300);
+    });
+    const limits = { answerTimeoutMs: Infinity, bodyTimeoutMs: Infinity };
+    const result = await createTestCaller().call(`http://127.0.0.1:${server.port}/`, limits);
+    expect(result).toMatchObject({ kind: 'answered', body: 'abc', truncated: false });
+    await server.allClosed();
+  });
+
   it('is cut in the middle of a character', async () => {
     const server = await servers.http((socket) => socket.end(`${OK}content-length: 6\r\n\r\n€€`));
     const result = await createTestCaller().call(`http://127.0.0.1:${server.port}/`, { maxAnswerBytes: 5 });

@@ -1,50 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
-import { createEndpointQueues, type Processed } from '../../../src/outbound/index.ts';
-import { createManualClock, settle } from '../kube/manual-clock.ts';
-import { createRecordingLogger } from '../kube/recording-logger.ts';
-
-const BREAKER = { failures: 3, openMs: 10_000, maxOpenMs: 60_000 };
-const OK: Processed = { health: 'healthy' };
-const FAILED: Processed = { health: 'failing', againInMs: 1_000 };
-
-type Behave = (endpoint: string, key: string, signal: AbortSignal) => Promise<Processed>;
-
-function setting(behave: Behave, concurrency = 2) {
-  const clock = createManualClock();
-  const startedAt = clock.monotonic();
-  const logger = createRecordingLogger();
-  const calls: string[] = [];
-  const queues = createEndpointQueues(
-    {
-      process: (endpoint, key, signal) => {
-        calls.push(`${clock.monotonic() - startedAt} ${endpoint}/${key}`);
-        return behave(endpoint, key, signal);
-      },
-      concurrencyOf: () => concurrency,
-      clock,
-      logger,
-      random: () => 0.999_999,
-    },
-    BREAKER,
-  );
-  return { clock, logger, calls, queues };
-}
-
-/** Items that end when they are told to. */
-function held() {
-  const ends = new Map<string, (result: Processed) => void>();
-  const behave: Behave = (endpoint, key) =>
-    new Promise((resolve) => void ends.set(`${endpoint}/${key}`, resolve));
-  const end = async (item: string, result: Processed = OK): Promise<void> => {
-    const resolve = ends.get(item);
-    if (resolve === undefined) throw new Error(`${item} is not under way`);
-    ends.delete(item);
-    resolve(result);
-    await settle();
-  };
-  return { behave, end, underWay: () => [...ends.keys()] };
-}
+import type { Processed } from '../../../src/outbound/index.ts';
+import { settle } from '../kube/manual-clock.ts';
+import { FAILED, held, OK, setting } from './queues-setting.ts';
 
 describe('endpoint queues', () => {
   it('deal with so many items of an endpoint at a time, in their order', async () => {
@@ -242,7 +199,45 @@ describe('the breaker of an endpoint', () => {
     expect(queues.state('a')?.breaker).toBe('closed');
   });
 
-  it('is closed by a person', async () => {
+  it('and a pause hold nothing that somebody asks for; it goes first, and its success lets the others through', async () => {
+    let isUp = false;
+    const { clock, calls, queues } = setting((_endpoint, key) => {
+      if (key === 'busy') return Promise.resolve({ health: 'healthy', pauseMs: 30_000 });
+      return Promise.resolve(isUp ? OK : FAILED);
+    }, 1);
+    for (const key of ['1', '2', '3', '4']) queues.add('a', key);
+    queues.add('b', 'busy');
+    queues.add('b', '1');
+    await clock.advance(5_000);
+    expect(calls.splice(0)).toEqual(['0 a/1', '0 b/busy', '0 a/2', '0 a/3']);
+    queues.addFirst('a', 'asked');
+    await settle();
+    expect(calls.splice(0)).toEqual(['5000 a/asked']);
+    expect(queues.state('a')?.breaker).toBe('open');
+    isUp = true;
+    queues.addFirst('a', '3');
+    queues.addFirst('b', 'asked');
+    await settle();
+    expect(calls.splice(0)).toEqual(['5000 a/3', '5000 b/asked', '5000 a/4', '5000 a/1', '5000 a/2']);
+    await clock.advance(30_000);
+    expect(calls).toEqual(['6000 a/asked', '30000 b/1']);
+  });
+
+  it('what is asked for while it is dealt with comes again at once, as soon as there is a place', async () => {
+    const { behave, end, underWay } = held();
+    const { queues } = setting(behave, 1);
+    for (const key of ['1', '2']) queues.add('a', key);
+    queues.addFirst('a', '1');
+    queues.addFirst('a', '3');
+    expect(underWay()).toEqual(['a/1']);
+    expect(queues.load().lateMs).toBe(0);
+    await end('a/1', FAILED);
+    expect(underWay()).toEqual(['a/3']);
+    await end('a/3');
+    expect(underWay()).toEqual(['a/1']);
+  });
+
+  it('is closed for an endpoint that is another one now', async () => {
     const { clock, calls, queues } = setting(() => Promise.resolve(FAILED), 1);
     for (const key of ['1', '2', '3', '4']) queues.add('a', key);
     await clock.advance(0);
@@ -255,64 +250,4 @@ describe('the breaker of an endpoint', () => {
     expect(queues.state('a')).toBeUndefined();
     expect(clock.pendingTimers()).toBe(0);
   });
-});
-
-describe('whatever happens', () => {
-  const endpoint = fc.constantFrom('a', 'b');
-  const key = fc.constantFrom('1', '2', '3', '4', '5');
-  const result = fc.record(
-    {
-      health: fc.constantFrom('healthy' as const, 'failing' as const, 'neutral' as const),
-      againInMs: fc.nat(5_000),
-      pauseMs: fc.nat(3_000),
-    },
-    { requiredKeys: ['health'] },
-  );
-  const step = fc.oneof(
-    fc.record({ do: fc.constant('add' as const), endpoint, key, dueInMs: fc.nat(3_000) }),
-    fc.record({ do: fc.constantFrom('remove' as const, 'reset' as const, 'drop' as const), endpoint, key }),
-    fc.record({ do: fc.constant('end' as const), index: fc.nat(10), result }),
-    fc.record({ do: fc.constant('advance' as const), ms: fc.nat(20_000) }),
-  );
-
-  it('no item is dealt with twice at a time, no endpoint has too many, and what was added is dealt with', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        const underWay: { readonly item: string; readonly end: (result: Processed) => void }[] = [];
-        let isOver = false;
-        const wanted = new Set<string>();
-        const { clock, queues } = setting((name, itemKey) => {
-          const item = `${name}/${itemKey}`;
-          wanted.delete(item);
-          expect(underWay.map((one) => one.item)).not.toContain(item);
-          expect(underWay.filter((one) => one.item.startsWith(`${name}/`)).length).toBeLessThan(2);
-          if (isOver) return Promise.resolve(OK);
-          return new Promise((end) => void underWay.push({ item, end }));
-        });
-        for (const each of steps) {
-          if (each.do === 'add') {
-            wanted.add(`${each.endpoint}/${each.key}`); // before: it may begin at once
-            queues.add(each.endpoint, each.key, each.dueInMs);
-          } else if (each.do === 'advance') await clock.advance(each.ms);
-          else if (each.do === 'end') underWay.splice(each.index, 1)[0]?.end(each.result);
-          else if (each.do === 'reset') queues.reset(each.endpoint);
-          else if (each.do === 'remove') {
-            queues.remove(each.endpoint, each.key);
-            wanted.delete(`${each.endpoint}/${each.key}`);
-          } else {
-            queues.drop(each.endpoint);
-            for (const item of wanted) if (item.startsWith(`${each.endpoint}/`)) wanted.delete(item);
-          }
-          await settle();
-        }
-        isOver = true;
-        for (const { end } of underWay.splice(0)) end(OK);
-        await clock.advance(1_000_000);
-        expect([...wanted]).toEqual([]);
-        expect(queues.load()).toEqual({ waiting: 0, active: 0, openBreakers: 0, lateMs: 0 });
-        expect(clock.pendingTimers()).toBe(0);
-      }),
-      { numRuns: 150 },
-    );
-  }, 60_000);
 });
