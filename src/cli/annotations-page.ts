@@ -62,7 +62,7 @@ They need no hook, only the namespace's label. How it works: [job-webhooks.md](j
 | \`${ANNOTATION_ON_JOB_COMPLETE}\` | the same | the same | they are told when it completed |
 | \`${ANNOTATION_REDELIVER}\` | WebhookDelivery | any new value, such as a time | it is sent again, under the same id; \`krake-hooks deliveries redeliver\` writes it |
 | \`${ANNOTATION_SETTLED}\` | Job | written by us | all that were to be told of its end have been told, or given up on |
-| \`${LABEL_WEBHOOKS_CALLED}: "true"\` | Job | written by us | the same, as the original service says it; nothing is decided upon it |
+| \`${LABEL_WEBHOOKS_CALLED}: "true"\` | Job | written by us | its end was told to one webhook at least, as the original service says it; others may be being tried still; nothing is decided upon it |
 | \`${LABEL_FAMILY}: "true"\` | Webhook | written by us | it comes from the file of job families and follows it |
 
 A name that no Webhook has is told by an Event on the Job. An annotation that comes after the Job's end is carried out as well, for \`jobs.catchUp\` (24 h) from that end and unless the Job is settled.

@@ -1,4 +1,5 @@
 import { didYouMean } from './did-you-mean.ts';
+import { ANNOTATION_REDELIVER, ANNOTATION_SETTLED, ON_JOB_ANNOTATIONS } from './job-annotations.ts';
 import { parseShutdownAnnotations, type ShutdownChoice } from './shutdown-annotations.ts';
 import {
   ANNOTATION_AUTH,
@@ -141,21 +142,31 @@ function unknownValue(key: string, value: string, known: readonly string[], cons
   return `${key}: unknown value "${value.slice(0, 63)}", ${consequence}; ${hint}`;
 }
 
+/** What a workload may carry: of ours, of the job-done webhooks. */
+const KNOWN: readonly string[] = [...USER_ANNOTATIONS, ...ON_JOB_ANNOTATIONS];
+/** Written by the service itself. */
+const OWN: readonly string[] = [ANNOTATION_STAMPED_FROM, ANNOTATION_SETTLED];
+/** Which object they mean something on. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  [ANNOTATION_REQUEST]: 'Application',
+  [ANNOTATION_REDELIVER]: 'WebhookDelivery',
+};
+
 /** Annotations under our group, or nearly our group, that are none of ours. */
 function misspeltKeys(annotations: Annotations): string[] {
-  const known: readonly string[] = USER_ANNOTATIONS;
   const warnings: string[] = [];
   for (const key of Object.keys(annotations ?? {})) {
     if (warnings.length >= MAX_WARNINGS) break;
-    if (known.includes(key) || key === ANNOTATION_STAMPED_FROM || !isNearlyOurs(key)) continue;
-    if (key === ANNOTATION_REQUEST) {
-      warnings.push(`annotation "${key}" does nothing here: it belongs on the Application`);
+    if (KNOWN.includes(key) || OWN.includes(key) || !isNearlyOurs(key)) continue;
+    const place = ELSEWHERE[key];
+    if (place !== undefined) {
+      warnings.push(`annotation "${key}" does nothing here: it belongs on the ${place}`);
       continue;
     }
-    const meant = didYouMean(key, known);
+    const meant = didYouMean(key, KNOWN);
     const hint =
       meant === undefined
-        ? `known under ${GROUP}/ are ${known.map(nameOf).join(', ')}`
+        ? `known under ${GROUP}/ are ${KNOWN.map(nameOf).join(', ')}`
         : `did you mean "${meant}"?`;
     warnings.push(`annotation "${key.slice(0, 100)}" is unknown and ignored; ${hint}`);
   }

@@ -4,6 +4,7 @@ export * from './callback-url.ts';
 export { didYouMean } from './did-you-mean.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export { parseHookAnnotations, splitList, withOwnSettings, type HookRequest } from './hook-annotations.ts';
+export * from './job-annotations.ts';
 export * from './labels.ts';
 export { DEFAULT_SHUTDOWN, type ShutdownChoice } from './shutdown-annotations.ts';
 export { parseShutdownService, type ShutdownService } from './shutdown-service.ts';

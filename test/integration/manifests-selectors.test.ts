@@ -7,6 +7,14 @@ import { ENABLED, pod, startWithManifests, type ManifestsSetting } from './manif
 const WORKLOADS = 'workloads.hooks.krake.dev';
 const PODS = 'pods.hooks.krake.dev';
 const COMPLETE = { 'hooks.krake.dev/hooks': 'complete' };
+const ON_JOB = {
+  annotations: {
+    'hooks.krake.dev/on-job-done': 'ours',
+    'hooks.krake.dev/on-job-failed': 'ours',
+    'hooks.krake.dev/on-job-complete': 'ours',
+    'hooks.krake.dev/webhooks-settled': 'uid/complete',
+  },
+};
 const APPLICATION = { 'hooks.krake.dev/application': 'deployment-web' };
 
 jest.setTimeout(120_000);
@@ -132,6 +140,11 @@ it.each<[string, object]>([
   ['an annotated CronJob', cronJob({ own: annotated })],
   ['a CronJob with an annotated Job template', cronJob({ jobTemplate: annotated })],
   ['a CronJob with an annotated pod template', cronJob({ template: annotated })],
+  [
+    'a misspelt annotation for a job-done webhook',
+    job({ own: { annotations: { 'hooks.krake.dev/on-job-dne': 'x' } } }),
+  ],
+  ['a hook beside a job-done webhook', job({ own: { annotations: { ...ON_JOB.annotations, ...COMPLETE } } })],
 ])('the workload webhook is asked about %s, once', async (_name, object) => {
   const calls = await asked(async () => {
     expect(await setting.create(object, { dryRun: true })).toBeUndefined();
@@ -155,6 +168,9 @@ it.each<[string, object]>([
     'a Deployment without our annotations',
     deployment({ template: { annotations: { 'helm.sh/hook': 'x' } } }),
   ],
+  ['a Job with job-done webhooks alone', job({ own: ON_JOB })],
+  ['a CronJob with job-done webhooks alone', cronJob({ own: ON_JOB, jobTemplate: ON_JOB })],
+  ['a Deployment with job-done webhooks alone', deployment({ own: ON_JOB })],
   ['the ReplicaSet of an annotated Deployment', replicaSet({ own: ownedBy('Deployment') })],
   ['an annotated pod in a namespace that is not opted in', pod('elsewhere', annotated)],
   ['an annotated Deployment there', deployment({ own: annotated, namespace: 'elsewhere' })],

@@ -52,9 +52,25 @@ describe('parseHookAnnotations', () => {
     },
   );
 
-  it('says where a request of a person belongs', () => {
-    expect(parseHookAnnotations({ 'hooks.krake.dev/request': 'retry' }).warnings).toEqual([
-      'annotation "hooks.krake.dev/request" does nothing here: it belongs on the Application',
+  it.each([
+    ['hooks.krake.dev/request', 'Application'],
+    ['hooks.krake.dev/redeliver-requested-at', 'WebhookDelivery'],
+  ])('says where %s belongs', (key, place) => {
+    expect(parseHookAnnotations({ [key]: 'retry' }).warnings).toEqual([
+      `annotation "${key}" does nothing here: it belongs on the ${place}`,
+    ]);
+  });
+
+  it.each(['on-job-done', 'on-job-failed', 'on-job-complete', 'webhooks-settled'])(
+    'has nothing to say about %s, which is of the job-done webhooks',
+    (name) => {
+      expect(parseHookAnnotations({ [`hooks.krake.dev/${name}`]: 'ours' }).warnings).toEqual([]);
+    },
+  );
+
+  it('knows those when one of them is misspelt', () => {
+    expect(parseHookAnnotations({ 'hooks.krake.dev/on-job-dne': 'ours' }).warnings).toEqual([
+      'annotation "hooks.krake.dev/on-job-dne" is unknown and ignored; did you mean "hooks.krake.dev/on-job-done"?',
     ]);
   });
 
