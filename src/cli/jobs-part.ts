@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
-import type { Config } from '../config/index.ts';
 import {
   createHttpListener,
   createHttpsListener,
@@ -8,7 +6,7 @@ import {
   type ListenerOptions,
 } from '../http/index.ts';
 import { createOutcomeWriter } from '../deliveries/index.ts';
-import { createJobCaches, parseFamilies, syncFamilies, type JobCaches } from '../jobs/index.ts';
+import { createJobCaches, type JobCaches } from '../jobs/index.ts';
 import { createAuthorize, createJobsRouter } from '../jobs-api/index.ts';
 import { createLeaderElector, pause, systemClock } from '../kube/index.ts';
 import { createAddressPolicy } from '../outbound/index.ts';
@@ -20,13 +18,12 @@ import {
   queueMetrics,
   reflectorMetrics,
 } from './area-metrics.ts';
+import { keepFamilies } from './job-families.ts';
 import { apiServersOf, createOutbound } from './outbound.ts';
 import { createJobsRuntime, type JobsRuntime } from './jobs-runtime.ts';
 import type { Part, Shared } from './shared.ts';
 
 const SYNC_POLL_MS = 10;
-/** Of `outbound.maxConcurrentCalls` one namespace's Webhooks take no more: receivers that hang are its own trouble. */
-const NAMESPACE_SHARE = 0.25;
 
 /** Job-done webhooks: watch caches and the REST listener on each replica; on the leader, the job controller and the deliverer. */
 export function jobsPart(shared: Shared): Part {
@@ -34,14 +31,12 @@ export function jobsPart(shared: Shared): Part {
   const { jobs, namespace } = config;
   const log = logger.child({ part: 'jobs' });
   const caches = createJobCaches({ client, logger: log, metrics: reflectorMetrics(metrics) }, [namespace]);
-  const caller = createOutbound(shared, config.outbound, {
-    ownNamespace: namespace,
-    groupShare: NAMESPACE_SHARE,
-  });
+  const caller = createOutbound(shared, config.outbound, { ownNamespace: namespace });
   const router = createJobsRouter({
     client,
     caches,
     policy: createAddressPolicy(config.outbound),
+    services: { ownNamespace: namespace, inClusterNamespaces: config.outbound.inClusterNamespaces },
     apiServers: apiServersOf(shared),
     authorize: createAuthorize(client, jobs, { now: Date.now, monotonic: () => performance.now() }),
     logger: log,
@@ -54,7 +49,8 @@ export function jobsPart(shared: Shared): Part {
 
   const lead = async (signal: AbortSignal): Promise<void> => {
     if (!(await filled(caches, signal))) return;
-    await readFamilies(shared);
+    // Before the first event is told of.
+    await new Promise<void>((resolve) => void keepFamilies(shared, signal, resolve));
     const runtime = createJobsRuntime(
       {
         client,
@@ -141,22 +137,11 @@ async function filled(caches: JobCaches, signal: AbortSignal): Promise<boolean> 
   return !signal.aborted;
 }
 
-/** A file that cannot be used must not keep deliveries from going out. */
-async function readFamilies({ config, client, logger }: Shared): Promise<void> {
-  const { familiesFile, familiesNamespace, anonymousNamespaces }: Config['jobs'] = config.jobs;
-  const namespace = familiesNamespace ?? anonymousNamespaces[0];
-  if (familiesFile === undefined || namespace === undefined) return;
-  try {
-    const problems = await syncFamilies(client, namespace, parseFamilies(readFileSync(familiesFile, 'utf8')));
-    if (problems.length > 0) logger.error('some job families are not as their file says', { problems });
-  } catch (error) {
-    logger.error('the job families are not as their file says', { error: String(error) });
-  }
-}
-
 function oldestSeconds(caches: JobCaches): number {
   let oldest = Date.now();
   for (const { open } of caches.deliveries.store.values()) {
+    // What is held in a namespace that was opted out is in nobody's way.
+    if (open !== undefined && caches.namespaces.get(open.metadata.namespace) === undefined) continue;
     const at = Date.parse(open?.metadata.creationTimestamp ?? '');
     if (at < oldest) oldest = at;
   }

@@ -55,6 +55,8 @@ export function createJobsRuntime(
       caller: deps.caller,
       outcomes: deps.outcomes,
       keys: createSigningKeys(client, () => performance.now()),
+      // One that is being deleted is opted in until it is gone: what has happened in it is told.
+      isServed: (namespace) => caches.namespaces.get(namespace) !== undefined,
       webhook: (namespace, name) => caches.webhooks.get(`${namespace}/${name}`),
       readWebhook: (namespace, name) => readWebhook(client, namespace, name),
       endpoints,
@@ -88,6 +90,7 @@ export function createJobsRuntime(
       workers: jobs.workers,
       catchUpMs: jobs.catchUp,
       finishedTtlMs: jobs.finishedTtl,
+      deadLetterTtlMs: jobs.deadLetterTtl,
       maxFinishedPerNamespace: jobs.maxFinishedPerNamespace,
     },
   );
@@ -101,9 +104,16 @@ export function createJobsRuntime(
           if (after?.open !== undefined) deliverer.offer(after.open);
           else if (before !== undefined) deliverer.forget(before.namespace, before.name);
         },
-        onWebhook: (before, after) => deliverer.webhookChanged(before, after),
+        onWebhook(before, after) {
+          deliverer.webhookChanged(before, after);
+          if (after !== undefined) endpoints.seen(after);
+          if (before !== undefined && before.metadata.uid !== after?.metadata.uid)
+            endpoints.forget(before.metadata.uid);
+        },
+        onNamespace: (name) => deliverer.namespaceChanged(name),
       });
       for (const { open } of caches.deliveries.store.values()) if (open !== undefined) deliverer.offer(open);
+      for (const webhook of caches.webhooks.store.values()) endpoints.seen(webhook);
       await deliverer.start(signal);
       await controller.start(signal);
     },

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { KubeApiError, type KubeClient } from '../kube/index.ts';
 import {
   ANNOTATION_REQUEST,
+  boundUid,
   derivedUuid,
   JOB_DONE_WATCHERS,
   type JobDoneWatcher,
@@ -13,6 +14,8 @@ export interface CreateWatcherDeps {
   readonly client: Pick<KubeClient, 'create' | 'get'>;
   /** The living Job of that name, from the API server: a binding is for ever, and a watch cache may still show a namesake that is gone. */
   readonly job: (namespace: string, name: string) => Promise<Pick<JobFacts, 'uid'> | undefined>;
+  /** A Job of that name may be there, as far as the watch cache knows. Where none is, there is nothing to bind to yet: the controller does that when it sees one. */
+  readonly mayBeThere: (namespace: string, name: string) => boolean;
 }
 
 export interface NewWatcher {
@@ -36,11 +39,26 @@ export type WatcherCreation =
  */
 export async function createWatcher(deps: CreateWatcherDeps, wanted: NewWatcher): Promise<WatcherCreation> {
   const { namespace, idempotencyKey, request } = wanted;
-  const job = await deps.job(namespace, request.jobName);
-  if (idempotencyKey === undefined) return createNamed(deps, wanted, randomUUID(), job?.uid);
-  const first = await createNamed(deps, wanted, derivedUuid('watcher', namespace, idempotencyKey), job?.uid);
-  if (job === undefined || !('watcher' in first) || !isOfAnother(first.watcher, job.uid)) return first;
+  const { jobName } = request;
+  const seen = deps.mayBeThere(namespace, jobName) ? await deps.job(namespace, jobName) : undefined;
+  if (idempotencyKey === undefined) return createNamed(deps, wanted, randomUUID(), seen?.uid);
+  const first = await createNamed(deps, wanted, derivedUuid('watcher', namespace, idempotencyKey), seen?.uid);
+  if (first.kind === 'created' || !('watcher' in first)) return first;
+  const job = seen ?? (await deps.job(namespace, jobName));
+  if (job === undefined || !isOfAnother(first.watcher, job.uid)) return first;
   return createNamed(deps, wanted, derivedUuid('watcher', namespace, idempotencyKey, job.uid), job.uid);
+}
+
+/** What the key has made before, if it was this request; for a replay whose Webhooks are gone by now. Undefined: nothing. */
+export async function findReplay(
+  { client }: Pick<CreateWatcherDeps, 'client'>,
+  { namespace, request, idempotencyKey }: Omit<NewWatcher, 'webhooks'>,
+): Promise<JobDoneWatcher | undefined> {
+  if (idempotencyKey === undefined) return undefined;
+  const name = derivedUuid('watcher', namespace, idempotencyKey);
+  const watcher = await client.get<JobDoneWatcher>({ resource: JOB_DONE_WATCHERS, namespace, name });
+  if (watcher === undefined || watcher.metadata.deletionTimestamp !== undefined) return undefined;
+  return isOf(watcher, fingerprintOf(request)) ? watcher : undefined;
 }
 
 async function createNamed(
@@ -73,12 +91,15 @@ async function createNamed(
   }
   const watcher = await client.get<JobDoneWatcher>({ resource: JOB_DONE_WATCHERS, namespace, name });
   if (watcher === undefined || watcher.metadata.deletionTimestamp !== undefined) return { kind: 'in-flight' };
-  const same = watcher.metadata.annotations?.[ANNOTATION_REQUEST] === fingerprint;
-  return { kind: same ? 'replayed' : 'other-request', watcher };
+  return { kind: isOf(watcher, fingerprint) ? 'replayed' : 'other-request', watcher };
 }
 
-function isOfAnother({ spec, status }: JobDoneWatcher, jobUid: string): boolean {
-  const bound = spec.jobUid ?? status?.jobUid;
+function isOf({ metadata }: JobDoneWatcher, fingerprint: string): boolean {
+  return metadata.annotations?.[ANNOTATION_REQUEST] === fingerprint;
+}
+
+function isOfAnother(watcher: JobDoneWatcher, jobUid: string): boolean {
+  const bound = boundUid(watcher);
   return bound !== undefined && bound !== jobUid;
 }
 

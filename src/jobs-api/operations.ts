@@ -12,7 +12,7 @@ import {
   type Webhook,
 } from '../jobs/index.ts';
 import { whyRefused, type UrlCheckDeps } from './check-url.ts';
-import { createWatcher } from './create-watcher.ts';
+import { createWatcher, findReplay, type CreateWatcherDeps } from './create-watcher.ts';
 import { listPage } from './list-page.ts';
 import { answer, problem, type Outcome } from './outcome.ts';
 import { readRequest } from './read-request.ts';
@@ -28,7 +28,7 @@ import {
 
 export interface OperationsDeps extends UrlCheckDeps {
   readonly client: KubeClient & Pick<WatchClient, 'list'>;
-  readonly caches: Pick<JobCaches, 'index' | 'webhooks'>;
+  readonly caches: Pick<JobCaches, 'index' | 'webhooks' | 'jobs'>;
 }
 
 /** A request whose caller may do it. */
@@ -51,6 +51,12 @@ const NO_UUID = 'The id is no UUID.';
 
 export function createOperations(deps: OperationsDeps): Readonly<Record<OperationName, Operation>> {
   const { client, caches } = deps;
+  const watcherDeps: CreateWatcherDeps = {
+    client,
+    job: (namespace, name) => readJob(client, namespace, name),
+    mayBeThere: (namespace, name) =>
+      !caches.jobs.connected() || caches.jobs.get(`${namespace}/${name}`) !== undefined,
+  };
 
   /** By the id that REST knows it by, or by its name. The cache first: it is nearly always there. */
   async function findWebhook(namespace: string, id: string): Promise<Webhook | undefined> {
@@ -88,7 +94,7 @@ export function createOperations(deps: OperationsDeps): Readonly<Record<Operatio
       const read = await readRequest(request, webhookRequest);
       if (read.kind !== 'request') return read.kind === 'refused' ? read.outcome : undefined;
       const { url, requestBody, description } = read.value;
-      const why = await whyRefused(url, deps);
+      const why = await whyRefused(url, namespace, deps);
       if (why !== undefined) return problem(422, 'url-refused', why);
       const webhook = await client.create<Webhook>(WEBHOOKS, namespace, {
         apiVersion: WEBHOOKS.apiVersion,
@@ -128,11 +134,16 @@ export function createOperations(deps: OperationsDeps): Readonly<Record<Operatio
       }
       const wanted = withReadIds(read.value);
       const webhooks = await findWebhooks(namespace, wanted);
-      if ('kind' in webhooks) return webhooks;
-      const creation = await createWatcher(
-        { client, job: (ns, name) => readJob(client, ns, name) },
-        { namespace, request: wanted, webhooks, idempotencyKey },
-      );
+      if ('kind' in webhooks) {
+        const replay = await findReplay(watcherDeps, { namespace, request: wanted, idempotencyKey });
+        return replay === undefined ? webhooks : answer(200, toWatcherAnswer(replay, webhookIdIn(namespace)));
+      }
+      const creation = await createWatcher(watcherDeps, {
+        namespace,
+        request: wanted,
+        webhooks,
+        idempotencyKey,
+      });
       switch (creation.kind) {
         case 'other-request':
           return problem(422, 'idempotency-key-reused', 'This Idempotency-Key belongs to another request.');
@@ -162,7 +173,7 @@ export function createOperations(deps: OperationsDeps): Readonly<Record<Operatio
       if (jobName !== null && !DNS_1123.test(jobName)) return answer(200, []);
       const fieldSelector = [
         ...(jobName === null ? [] : [`spec.jobName=${jobName}`]),
-        ...(status === null ? [] : phaseSelector(status)),
+        ...(status === null ? [] : [`status.phase=${status}`]),
       ].join(',');
       const toAnswer = (watcher: KubeObject) =>
         toWatcherAnswer(watcher as unknown as JobDoneWatcher, webhookIdIn(namespace));
@@ -197,12 +208,6 @@ function withReadIds(request: WatcherRequest): WatcherRequest {
       webhookId: readId(trigger.webhookId),
     })),
   };
-}
-
-/** A new watcher has no status yet: it is pending like those that say so. */
-function phaseSelector(status: string): string[] {
-  if (status !== 'PENDING') return [`status.phase=${status}`];
-  return WATCHER_PHASES.filter((phase) => phase !== 'PENDING').map((phase) => `status.phase!=${phase}`);
 }
 
 function pageOf(url: URL): { readonly limit: string | undefined; readonly continue: string | undefined } {

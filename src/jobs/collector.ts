@@ -14,8 +14,10 @@ export interface CollectorDeps {
 
 export interface CollectorOptions {
   readonly finishedTtlMs: number;
+  /** Of dead letters: somebody has to see them, and to mend what they failed for, before they can be sent again. */
+  readonly deadLetterTtlMs: number;
   readonly catchUpMs: number;
-  /** Of each kind; the oldest go first. */
+  /** Watchers, deliveries and dead letters, so many of each; the oldest go first. */
   readonly maxFinishedPerNamespace: number;
   readonly intervalMs?: number;
 }
@@ -40,7 +42,7 @@ interface Finished {
   readonly finishedAt?: string;
 }
 
-/** Deletes finished watchers and deliveries that are older than their time to live, or too many. */
+/** Deletes finished watchers and deliveries that are older than their time to live, or too many. Dead letters are counted by themselves: no success takes the place of one. */
 export function createCollector(deps: CollectorDeps, options: CollectorOptions): Collector {
   const { client, caches, logger, now } = deps;
   let timer: NodeJS.Timeout | undefined;
@@ -50,13 +52,17 @@ export function createCollector(deps: CollectorDeps, options: CollectorOptions):
 
   async function collect(signal: AbortSignal): Promise<number> {
     const limits = { now: now(), ttlMs: options.finishedTtlMs, max: options.maxFinishedPerNamespace };
+    const deadLimits = { ...limits, ttlMs: options.deadLetterTtlMs };
     const watchers = [...caches.watchers.store.values()].filter(({ open }) => open === undefined);
     const deliveries = [...caches.deliveries.store.values()].filter(
       (known) => known.phase !== 'Pending' && mayGo(known),
     );
+    const dead = deliveries.filter(({ phase }) => phase === 'DeadLetter');
+    const others = deliveries.filter(({ phase }) => phase !== 'DeadLetter');
+    const oldDeliveries = [...chooseOld(others, limits), ...chooseOld(dead, deadLimits)];
     const old = [
       ...chooseOld(watchers, limits).map((object) => ({ ...object, resource: JOB_DONE_WATCHERS })),
-      ...chooseOld(deliveries, limits).map((object) => ({ ...object, resource: WEBHOOK_DELIVERIES })),
+      ...oldDeliveries.map((object) => ({ ...object, resource: WEBHOOK_DELIVERIES })),
     ].values();
     let deleted = 0;
     const work = async (): Promise<void> => {

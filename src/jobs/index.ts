@@ -1,5 +1,6 @@
 export * from './annotations.ts';
 export * from './api-version.ts';
+export { boundUid } from './choose-job.ts';
 export { buildJobCrds } from './job-crds.ts';
 export * from './job-done-watcher.ts';
 export * from './names.ts';

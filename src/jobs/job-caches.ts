@@ -2,6 +2,7 @@ import { LABEL_ENABLED, SYSTEM_NAMESPACES } from '../contract/index.ts';
 import { createReflector, type Reflector, type ReflectorMetrics, type WatchClient } from '../kube/index.ts';
 import type { Logger } from '../observability/index.ts';
 import { CRON_JOBS, JOB_DONE_WATCHERS, JOBS, WEBHOOK_DELIVERIES, WEBHOOKS } from './api-version.ts';
+import { createGoneJobs, type GoneJobs } from './gone-jobs.ts';
 import { createJobIndex, type JobIndex } from './job-index.ts';
 import { projectJob, readAsks, type Asks, type JobFacts } from './job-facts.ts';
 import { projectDelivery, type KnownDelivery } from './known-delivery.ts';
@@ -41,6 +42,8 @@ export interface JobCaches {
   readonly watchers: Reflector<KnownWatcher>;
   readonly deliveries: Reflector<KnownDelivery>;
   readonly index: JobIndex;
+  /** Jobs that are no more in the cache, for a while. */
+  readonly gone: GoneJobs;
   listen(listener: CacheListener): () => void;
   start(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
@@ -54,6 +57,8 @@ export interface JobCachesDeps {
   readonly client: WatchClient;
   readonly logger: Logger;
   readonly metrics?: ReflectorMetrics;
+  /** Default Date.now. */
+  readonly now?: () => number;
 }
 
 /** @param excludedNamespaces namespaces that are never opted in, besides Kubernetes' own */
@@ -62,8 +67,13 @@ export function createJobCaches(deps: JobCachesDeps, excludedNamespaces: readonl
   const common = { client, logger, ...(deps.metrics && { metrics: deps.metrics }) };
   const excluded = new Set<string>([...SYSTEM_NAMESPACES, ...excludedNamespaces]);
   const index = createJobIndex();
-  // First of all: the others look things up in it.
-  const listeners = new Set<CacheListener>([index.listener]);
+  const gone = createGoneJobs({
+    index,
+    isServed: (namespace) => namespaces.get(namespace)?.terminating === false,
+    now: deps.now ?? Date.now,
+  });
+  // First of all: the others look things up in them.
+  const listeners = new Set<CacheListener>([index.listener, gone.listener]);
   const tell = (what: (listener: CacheListener) => void) => {
     for (const listener of listeners) what(listener);
   };
@@ -124,6 +134,7 @@ export function createJobCaches(deps: JobCachesDeps, excludedNamespaces: readonl
     watchers,
     deliveries,
     index,
+    gone,
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -6,7 +6,6 @@ import {
   type WorkQueueMetrics,
 } from '../kube/index.ts';
 import type { Logger } from '../observability/index.ts';
-import { DONE_EVENTS } from './api-version.ts';
 import { chooseWebhooks } from './choose-webhooks.ts';
 import { createCollector } from './collector.ts';
 import type { JobCaches } from './job-caches.ts';
@@ -35,6 +34,7 @@ export interface JobControllerOptions {
   /** A Job that ended longer ago than this, and was not told of, is not told of any more (watchers are). */
   readonly catchUpMs: number;
   readonly finishedTtlMs: number;
+  readonly deadLetterTtlMs: number;
   readonly maxFinishedPerNamespace: number;
 }
 
@@ -73,7 +73,7 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
   /** What happened and is not yet in the outbox, by Job UID and event: the Job may be gone before it is. */
   const happenings = new Map<string, Happening>();
   const isServed = (namespace: string): boolean => caches.namespaces.get(namespace)?.terminating === false;
-  const watcherKeeper = createWatcherKeeper({ client, caches, outbox, recalledEnd, isServed, now });
+  const watcherKeeper = createWatcherKeeper({ client, caches, outbox, isServed, now });
   let stopListening: (() => void) | undefined;
 
   const queue = createWorkQueue<string>({
@@ -122,6 +122,10 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
       if (job.end !== undefined && !marker.isSettled(job)) happened(job, job.end);
       if (job.suspended !== undefined) happened(job, job.suspended);
     }
+    for (const { job, event } of caches.gone.untold()) {
+      if (namespace !== undefined && job.namespace !== namespace) continue;
+      if (!marker.isSettled(job)) happened(job, event);
+    }
     for (const watcher of caches.watchers.store.values()) {
       if (watcher.open !== undefined && (namespace === undefined || watcher.namespace === namespace))
         enqueueWatcher(watcher);
@@ -138,6 +142,9 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
         Object.values(job.asks).some((names: readonly string[]) => names.includes(name));
       const awaits = !marker.isSettled(job) && (named || job.owner !== undefined);
       if (awaits || Date.parse(job.end.time) >= since) happened(job, job.end);
+    }
+    for (const { job, event } of caches.gone.untold()) {
+      if (job.namespace === namespace && Date.parse(event.time) >= since) happened(job, event);
     }
   }
 
@@ -168,18 +175,6 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
         outbox.ensure({ namespace: job.namespace, webhook: { name, uid }, event }),
       ),
     );
-  }
-
-  /** The event of a Job that is gone, told by what is on its way to the outbox or in it. */
-  function recalledEnd(jobUid: string): JobEvent | undefined {
-    for (const type of DONE_EVENTS) {
-      const happening = happenings.get(`h:${jobUid}/${type}`);
-      if (happening !== undefined) return happening.event;
-    }
-    for (const { event } of index.deliveriesOf(jobUid)) {
-      if (event.type === 'complete' || event.type === 'failed') return event;
-    }
-    return undefined;
   }
 
   function onForeign({ namespace, webhook, event }: OutboxEntry, delivery: string): void {

@@ -49,7 +49,9 @@ export const watcherSpecSchema = z
       )
       .max(MAX_TRIGGERS)
       .default([])
-      .describe('The webhooks that are called when the Job is done.')
+      .describe(
+        'The webhooks that are called when the Job is done, complete or failed, whatever their events say.',
+      )
       .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['id'] }),
   })
   .meta({
@@ -68,20 +70,26 @@ const triggerStateSchema = z.object({
 });
 export type TriggerState = z.infer<typeof triggerStateSchema>;
 
-export const watcherStatusSchema = z.object({
-  phase: z.enum(WATCHER_PHASES).optional(),
-  jobUid: z
-    .string()
-    .max(64)
-    .optional()
-    .describe('The Job that the watcher is bound to, since it was first seen.'),
-  webhooks: z
-    .array(triggerStateSchema)
-    .max(MAX_TRIGGERS)
-    .optional()
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['id'] }),
-  finishedAt: z.iso.datetime().optional().describe('When the phase became final.'),
-});
+/** The default spares a write for each new watcher: the API server shows the phase from the first moment on. */
+export const watcherStatusSchema = z
+  .object({
+    phase: z.enum(WATCHER_PHASES).optional(),
+    jobUid: z
+      .string()
+      .max(64)
+      .optional()
+      .describe(
+        'The Job that the watcher is bound to, since it was first seen; absent where the spec says it.',
+      ),
+    webhooks: z
+      .array(triggerStateSchema)
+      .max(MAX_TRIGGERS)
+      .optional()
+      .describe('Absent while there is nothing to say of any of them.')
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['id'] }),
+    finishedAt: z.iso.datetime().optional().describe('When the phase became final.'),
+  })
+  .default({ phase: 'PENDING' });
 export type WatcherStatus = z.infer<typeof watcherStatusSchema>;
 
 export interface JobDoneWatcher {

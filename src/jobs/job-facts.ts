@@ -21,6 +21,7 @@ export interface JobFacts {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  readonly createdAt?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly owner?: Pick<OwnerReference, 'apiVersion' | 'kind' | 'name' | 'uid'>;
   readonly asks?: Asks;
@@ -60,13 +61,14 @@ const MAX_REASON = 256;
 /** Reads a Job as the watch brings it; undefined for what cannot be one. Pure. */
 export function projectJob(object: KubeObject): JobFacts | undefined {
   const { metadata, status } = object as JobObject;
-  const { namespace, name, uid, annotations = {}, labels = {} } = metadata;
+  const { namespace, name, uid, creationTimestamp, annotations = {}, labels = {} } = metadata;
   if (namespace === undefined || name === undefined || uid === undefined) return undefined;
   const job = { namespace, name, uid, labels };
   const asks = readAsks(annotations);
   const settled = annotations[ANNOTATION_SETTLED];
   return {
     ...job,
+    ...(creationTimestamp !== undefined && { createdAt: creationTimestamp }),
     ...ownerOf(metadata.ownerReferences),
     ...(asks && { asks }),
     ...happeningsOf(job, status),
@@ -136,15 +138,20 @@ function eventOf(
     time: time(condition.lastTransitionTime) ?? completionTime ?? startTime ?? new Date(0).toISOString(),
     job: { name: job.name, uid: job.uid },
     ...(typeof condition.reason === 'string' &&
-      condition.reason !== '' && { reason: condition.reason.slice(0, MAX_REASON) }),
+      condition.reason !== '' && { reason: cut(condition.reason, MAX_REASON) }),
     ...(typeof condition.message === 'string' &&
-      condition.message !== '' && { message: condition.message.slice(0, MAX_MESSAGE) }),
+      condition.message !== '' && { message: cut(condition.message, MAX_MESSAGE) }),
     ...(startTime !== undefined && { startTime }),
     ...(completionTime !== undefined && { completionTime }),
     succeeded: count(status?.succeeded),
     failed: count(status?.failed),
     labels: some(job.labels),
   };
+}
+
+/** Half a character at the cut comes back from the API server as U+FFFD, and what is stored has to be what was wanted. */
+function cut(text: string, length: number): string {
+  return text.slice(0, length).toWellFormed();
 }
 
 /** Our own informing label is none of the Job's: with it the event would differ before and after. */

@@ -1,3 +1,4 @@
+import { createGroups } from './groups.ts';
 import type { CacheListener } from './job-caches.ts';
 import type { JobFacts } from './job-facts.ts';
 import type { KnownDelivery } from './known-delivery.ts';
@@ -62,28 +63,5 @@ export function createJobIndex(): JobIndex & { readonly listener: CacheListener 
         if (after !== undefined) deliveriesByJob.add(after.event.job.uid, after.name, after);
       },
     },
-  };
-}
-
-interface Groups<T> {
-  add(group: string, key: string, value: T): void;
-  remove(group: string, key: string): void;
-  of(group: string): Iterable<T>;
-}
-
-function createGroups<T>(): Groups<T> {
-  const groups = new Map<string, Map<string, T>>();
-  return {
-    add(group, key, value) {
-      const members = groups.get(group);
-      if (members === undefined) groups.set(group, new Map([[key, value]]));
-      else members.set(key, value);
-    },
-    remove(group, key) {
-      const members = groups.get(group);
-      members?.delete(key);
-      if (members?.size === 0) groups.delete(group);
-    },
-    of: (group) => groups.get(group)?.values() ?? [],
   };
 }

@@ -9,6 +9,7 @@ import {
 import type { Logger } from '../observability/index.ts';
 import { ANNOTATION_SETTLED, LABEL_WEBHOOKS_CALLED } from './annotations.ts';
 import { JOBS } from './api-version.ts';
+import { boundUid } from './choose-job.ts';
 import { chooseWebhooks } from './choose-webhooks.ts';
 import type { JobCaches } from './job-caches.ts';
 import type { JobFacts } from './job-facts.ts';
@@ -28,7 +29,7 @@ export interface JobMarkerDeps {
 
 /**
  * Marks done Jobs: the annotation says that all who are to be told of the end have their delivery and that it has ended, the label (for people) that something was
- * called. A Job that names a Webhook which does not exist gets no annotation: it may come.
+ * called: one dead endpoint does not keep it back. A Job that names a Webhook which does not exist gets no annotation: it may come.
  */
 export interface JobMarker {
   /** Something of the Job's deliveries or watchers may have ended. */
@@ -62,13 +63,12 @@ export function createJobMarker(deps: JobMarkerDeps): JobMarker {
   async function mark(uid: string): Promise<ProcessResult> {
     const job = index.jobByUid(uid);
     if (job?.end === undefined || caches.namespaces.get(job.namespace)?.terminating !== false) return {};
-    const phases = phasesOf(job.end);
-    if (phases.length === 0 || phases.includes('Pending')) return {};
-    if (isBusy() || isAwaited(job)) return { requeueAfterMs: MARK_DELAY_MS };
-    const called = phases.includes('Delivered');
-    // Who looks at the Job again, and marks it then: a delivery that is stored, a Webhook that is created, an annotation that changes.
-    const settles = !isSettled(job) && !(await isOwed(job, job.end));
+    const { haveEnded, called } = standOf(job.end);
     const labels = called && !job.labelled;
+    if (!haveEnded && !labels) return {};
+    if (isBusy() || (haveEnded && isAwaited(job))) return { requeueAfterMs: MARK_DELAY_MS };
+    // Who looks at the Job again, and marks it then: a delivery that is stored, a Webhook that is created, an annotation that changes.
+    const settles = haveEnded && !isSettled(job) && !(await isOwed(job, job.end));
     if (settles || labels) await patchJob(job, job.end, { settles, labels });
     return {};
   }
@@ -87,16 +87,21 @@ export function createJobMarker(deps: JobMarkerDeps): JobMarker {
     });
   }
 
-  function phasesOf({ job, type }: JobEvent): readonly DeliveryPhase[] {
-    return [...index.deliveriesOf(job.uid)]
+  /** Of the deliveries that there are. */
+  function standOf({ job, type }: JobEvent): { readonly haveEnded: boolean; readonly called: boolean } {
+    const phases: readonly DeliveryPhase[] = [...index.deliveriesOf(job.uid)]
       .filter(({ event }) => event.type === type)
       .map(({ phase }) => phase);
+    return {
+      haveEnded: phases.length > 0 && !phases.includes('Pending'),
+      called: phases.includes('Delivered'),
+    };
   }
 
   /** A watcher of the Job has not come to its end: it may want more deliveries. */
   function isAwaited({ namespace, name, uid }: JobFacts): boolean {
     for (const { open } of index.watchersOf(namespace, name)) {
-      if (open !== undefined && (open.spec.jobUid ?? open.status?.jobUid ?? uid) === uid) return true;
+      if (open !== undefined && (boundUid(open) ?? uid) === uid) return true;
     }
     return false;
   }

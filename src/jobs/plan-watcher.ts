@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { boundUid } from './choose-job.ts';
 import {
   isFinal,
   type JobDoneWatcher,
@@ -15,6 +16,7 @@ export interface WatcherView {
   readonly job: { readonly uid: string; readonly end?: JobEvent } | undefined;
   /** The end of a Job that is gone, as its deliveries tell it. */
   readonly recalledEnd: (jobUid: string) => JobEvent | undefined;
+  /** Its events decide upon `timeout` alone: a watcher asks for the end of the Job itself. */
   readonly webhook: (
     name: string,
   ) => { readonly uid: string; readonly events: readonly string[] } | undefined;
@@ -69,11 +71,14 @@ export function planWatcher(view: WatcherView): WatcherPlan {
     return next.state;
   });
   const phase = phaseFor(triggers, bound, now);
-  const { jobUid } = bound;
+  const jobUid = watcher.spec.jobUid === undefined ? bound.jobUid : before.jobUid;
+  const isBegun =
+    before.webhooks !== undefined ||
+    triggers.some(({ status: state, delivery }) => state !== 'NOT_CALLED' || delivery !== undefined);
   const status: WatcherStatus = {
     phase,
     ...(jobUid !== undefined && { jobUid }),
-    ...(triggers.length > 0 && { webhooks: triggers }),
+    ...(isBegun && { webhooks: triggers }),
     ...(isFinal(phase) && { finishedAt: new Date(now).toISOString() }),
   };
   const deadlines = phase === 'PENDING' ? [bound.deadline, ...openDeadlines(watcher, triggers)] : [];
@@ -84,7 +89,7 @@ export function planWatcher(view: WatcherView): WatcherPlan {
     wanted,
     status,
     changed: !isDeepStrictEqual(status, before),
-    canWait: !says && jobUid === (watcher.spec.jobUid ?? before.jobUid),
+    canWait: !says && jobUid === before.jobUid,
     restsOnNoEnd: bound.end === undefined && (decided || isFinal(phase)),
     ...(Number.isFinite(next) && { lookAgainAt: next }),
   };
@@ -100,7 +105,7 @@ interface Bound {
 }
 
 function bind({ watcher, job, recalledEnd }: WatcherView): Bound {
-  const jobUid = watcher.spec.jobUid ?? watcher.status?.jobUid ?? job?.uid;
+  const jobUid = boundUid(watcher) ?? job?.uid;
   const deadline = deadlineOf(watcher, watcher.spec.timeoutSeconds);
   if (job !== undefined && job.uid === jobUid) return { jobUid, end: job.end, gone: false, deadline };
   const end = jobUid === undefined ? undefined : recalledEnd(jobUid);
@@ -128,7 +133,7 @@ function nextState(
   }
   const webhook = view.webhook(trigger.webhook);
   if (webhook === undefined) {
-    const reason = `there is no Webhook ${trigger.webhook}`.slice(0, 256);
+    const reason = `there is no Webhook ${trigger.webhook}`.slice(0, 256).toWellFormed();
     return { state: { id, status: 'FAILED', reason }, wanted: [] };
   }
   const delivery = view.delivery(webhook.uid, end);

@@ -1,5 +1,6 @@
 import { isConflict, isNotFound, type KubeClient, type ProcessResult } from '../kube/index.ts';
 import { JOB_DONE_WATCHERS } from './api-version.ts';
+import { boundUid, chooseJob } from './choose-job.ts';
 import type { JobCaches } from './job-caches.ts';
 import type { JobDoneWatcher } from './job-done-watcher.ts';
 import { readJob, readWebhook } from './live-objects.ts';
@@ -11,10 +12,8 @@ import type { Webhook } from './webhook.ts';
 
 export interface WatcherKeeperDeps {
   readonly client: Pick<KubeClient, 'get' | 'patch'>;
-  readonly caches: Pick<JobCaches, 'watchers' | 'webhooks' | 'jobs' | 'connected'>;
+  readonly caches: Pick<JobCaches, 'watchers' | 'webhooks' | 'jobs' | 'gone' | 'index' | 'connected'>;
   readonly outbox: Outbox;
-  /** The end of a Job that is gone. */
-  readonly recalledEnd: (jobUid: string) => JobEvent | undefined;
   /** The namespace is opted in. */
   readonly isServed: (namespace: string) => boolean;
   readonly now: () => number;
@@ -30,7 +29,9 @@ export interface WatcherKeeper {
 const LAZY_STATUS_MS = 1_000;
 /** Timers may come a little early; who then asks again at once asks many times. */
 const TIMER_SLACK_MS = 20;
-const DISCONNECTED_RETRY_MS = 1_000;
+const BEHIND_RETRY_MS = 1_000;
+/** Time may pass another limit meanwhile; what is still wanted after so many creations is not found again, and more of them would not help. */
+const MAX_ROUNDS = 3;
 
 /** What was read from the API server itself; undefined within: it is not there. */
 interface Live {
@@ -40,6 +41,8 @@ interface Live {
 
 interface Sight {
   readonly plan: WatcherPlan;
+  /** The plan is final, and rests on no end of a Job that is gone, but the watch has not yet brought how it went. */
+  readonly isEarly: boolean;
   readonly webhookOf: (name: string) => Webhook | undefined;
 }
 
@@ -55,11 +58,8 @@ export function createWatcherKeeper(deps: WatcherKeeperDeps): WatcherKeeper {
       lazySince.delete(key);
       return {};
     }
-    const { plan, webhookOf } = await look(watcher, known.namespace);
-    if (plan.wanted.length > 0) {
-      await Promise.all(plan.wanted.map((wanted) => ensureWanted(known.namespace, wanted, webhookOf)));
-      return process(key);
-    }
+    const plan = await carryOut(watcher, known.namespace);
+    if (plan === undefined) return { requeueAfterMs: BEHIND_RETRY_MS };
     const inMs =
       plan.lookAgainAt === undefined ? undefined : Math.max(1, plan.lookAgainAt - now() + TIMER_SLACK_MS);
     const lookAgain: ProcessResult = inMs === undefined ? {} : { requeueAfterMs: inMs };
@@ -71,12 +71,24 @@ export function createWatcherKeeper(deps: WatcherKeeperDeps): WatcherKeeper {
     return lookAgain;
   }
 
+  /** Creates what the watcher wants; resolves to the plan that then holds, undefined when it is too early for one. */
+  async function carryOut(watcher: JobDoneWatcher, namespace: string): Promise<WatcherPlan | undefined> {
+    const live: Live = { webhooks: new Map() };
+    for (let round = 0; ; round += 1) {
+      const { plan, isEarly, webhookOf } = await look(watcher, namespace, live);
+      if (isEarly) return undefined;
+      if (plan.wanted.length === 0) return plan;
+      if (round === MAX_ROUNDS) throw new Error('a delivery that is stored is not found again');
+      await Promise.all(plan.wanted.map((wanted) => ensureWanted(namespace, wanted, webhookOf)));
+    }
+  }
+
   /**
    * Plans upon the caches, and upon the objects themselves where something final would rest on what is not in them: each kind has a watch of its own, which may be
-   * far behind the one that has brought the watcher.
+   * far behind the one that has brought the watcher. Final is also which Job a watcher is bound to.
    */
-  async function look(watcher: JobDoneWatcher, namespace: string): Promise<Sight> {
-    const live: Live = { webhooks: new Map() };
+  async function look(watcher: JobDoneWatcher, namespace: string, live: Live): Promise<Sight> {
+    const { jobName } = watcher.spec;
     for (;;) {
       const missing = new Set<string>();
       const webhookOf = (name: string): Webhook | undefined => {
@@ -84,17 +96,41 @@ export function createWatcherKeeper(deps: WatcherKeeperDeps): WatcherKeeper {
         if (webhook === undefined && !live.webhooks.has(name)) missing.add(name);
         return webhook;
       };
-      const job = live.job === undefined ? cachedJob(watcher, namespace) : live.job.facts;
+      const cached = caches.jobs.get(`${namespace}/${jobName}`);
+      const job = jobFor(watcher, namespace, cached, live);
       const plan = planFor(watcher, namespace, job, webhookOf);
-      const needsJob = plan.restsOnNoEnd && live.job === undefined;
-      if (!needsJob && missing.size === 0) return { plan, webhookOf };
-      if (needsJob) live.job = { facts: await readJob(client, namespace, watcher.spec.jobName) };
+      const isBound = boundUid(watcher) !== undefined;
+      const needsJob = live.job === undefined && (plan.restsOnNoEnd || (!isBound && job !== undefined));
+      if (!needsJob && missing.size === 0) {
+        const isEarly =
+          cached !== undefined && cached.uid === boundUid(watcher) && cached.uid !== live.job?.facts?.uid;
+        return { plan, isEarly: plan.restsOnNoEnd && isEarly, webhookOf };
+      }
+      if (needsJob) live.job = { facts: await readJob(client, namespace, jobName) };
       for (const name of missing) live.webhooks.set(name, await readWebhook(client, namespace, name));
     }
   }
 
-  function cachedJob({ spec }: JobDoneWatcher, namespace: string): JobFacts | undefined {
-    return caches.jobs.get(`${namespace}/${spec.jobName}`);
+  function jobFor(
+    watcher: JobDoneWatcher,
+    namespace: string,
+    cached: JobFacts | undefined,
+    live: Live,
+  ): JobFacts | undefined {
+    const living = live.job === undefined ? cached : live.job.facts;
+    if (boundUid(watcher) !== undefined) return living;
+    const gone = caches.gone.endedOf(namespace, watcher.spec.jobName);
+    return chooseJob(watcher, living, cached === undefined ? gone : [...gone, cached]);
+  }
+
+  /** The end of a Job that is gone, as it was seen, or as the outbox tells it. */
+  function recalledEnd(jobUid: string): JobEvent | undefined {
+    const end = caches.gone.endOf(jobUid);
+    if (end !== undefined) return end;
+    for (const { event } of caches.index.deliveriesOf(jobUid)) {
+      if (event.type === 'complete' || event.type === 'failed') return event;
+    }
+    return undefined;
   }
 
   function planFor(
@@ -106,7 +142,7 @@ export function createWatcherKeeper(deps: WatcherKeeperDeps): WatcherKeeper {
     return planWatcher({
       watcher,
       job,
-      recalledEnd: deps.recalledEnd,
+      recalledEnd,
       webhook: (name) => {
         const webhook = webhookOf(name);
         return webhook && { uid: webhook.metadata.uid, events: webhook.spec.events };
@@ -120,7 +156,7 @@ export function createWatcherKeeper(deps: WatcherKeeperDeps): WatcherKeeper {
   /** For how long the status is not to be written yet; 0 or less: it is. */
   function waitFor(key: string, plan: WatcherPlan): number {
     // What is not seen may have happened: nothing final is decided upon an old picture.
-    if (!plan.canWait) return caches.connected() ? 0 : DISCONNECTED_RETRY_MS;
+    if (!plan.canWait) return caches.connected() ? 0 : BEHIND_RETRY_MS;
     const since = lazySince.get(key) ?? now();
     lazySince.set(key, since);
     const leftMs = since + LAZY_STATUS_MS - now();

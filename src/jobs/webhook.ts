@@ -55,7 +55,9 @@ export const webhookSpecSchema = z.object({
     .array(z.enum(JOB_EVENTS))
     .max(JOB_EVENTS.length)
     .default(['complete', 'failed'])
-    .describe('The events that are sent.')
+    .describe(
+      'The events that are sent to it by annotation, selector or cronJobs. A watcher names the Webhook itself and calls it at the end of its Job, complete or failed, whatever stands here; when its time is over it does so only where timeout stands here.',
+    )
     .meta({ 'x-kubernetes-list-type': 'set' }),
   selector: labelSelectorSchema
     .optional()

@@ -6,7 +6,7 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issueCa, issueServingCertificate } from '../../src/pki/issue-certificate.ts';
-import { JOB_DONE_WATCHERS } from '../../src/jobs/index.ts';
+import { JOB_DONE_WATCHERS, WEBHOOKS } from '../../src/jobs/index.ts';
 import { createCall } from './jobs-api-call.ts';
 import {
   eventually,
@@ -78,6 +78,25 @@ describe('the Idempotency-Key', () => {
     expect(other.status).toBe(422);
   });
 
+  it('is answered as before although its Webhook is gone by now; another key is not', async () => {
+    const ref = { resource: WEBHOOKS, namespace: NAMESPACE, name: 'passing' };
+    await setting.createWebhook('passing', { url: 'http://receiver.example/' });
+    const { metadata } = (await setting.admin.get(ref)) ?? {};
+    const body = {
+      jobName: 'replayed',
+      jobDoneTriggerWebhooks: [{ webhookId: 'passing', timeoutSeconds: 0 }],
+    };
+    const post = (key: string, replica?: number) =>
+      call('POST', '/job-done-watchers', body, { 'idempotency-key': key }, replica);
+    const first = await post('replayed');
+    expect(first.status).toBe(201);
+    await setting.admin.delete(ref, { uid: metadata?.uid ?? '' });
+    // As soon as the caches of the replicas know.
+    await eventually('the Webhook to be unknown', async () => (await post('another', 1)).status === 422);
+    const again = await post('replayed', 1);
+    expect(again).toMatchObject({ status: 200, body: { id: (first.body as { id: string }).id } });
+  });
+
   it('of a Job that was recreated means the new one', async () => {
     const key = { 'idempotency-key': 'again' };
     const body = { jobName: 'again', jobDoneTriggerWebhooks: [] };
@@ -127,12 +146,21 @@ describe('who may call', () => {
     await bind(NAMESPACE, 'watchers', 'krake-hooks-job-watchers');
     await bind('elsewhere', 'abroad', 'krake-hooks-job-webhooks');
   }, 120_000);
-  const bind = (namespace: string, account: string, role: string) =>
-    setting.controlPlane.kubectl([
+  /** Resolves when the API server acts by it. */
+  const bind = async (namespace: string, account: string, role: string): Promise<void> => {
+    const { controlPlane } = setting;
+    await controlPlane.kubectl([
       ...['-n', namespace, 'create', 'rolebinding', account],
       `--clusterrole=${role}`,
       `--serviceaccount=${NAMESPACE}:${account}`,
     ]);
+    const canI = ['auth', 'can-i', 'create', 'jobdonewatchers.hooks.krake.dev', '-n', namespace];
+    const as = `--as=system:serviceaccount:${NAMESPACE}:${account}`;
+    await eventually(`the rights of ${account}`, async () => {
+      const { code } = await controlPlane.kubectl([...canI, as], { allowFailure: true });
+      return code === 0;
+    });
+  };
 
   it('nobody without a token', async () => {
     expect(await get({})).toBe(401);

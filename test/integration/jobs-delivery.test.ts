@@ -1,5 +1,9 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { JOBS, WEBHOOKS } from '../../src/jobs/index.ts';
+import { randomUUID } from 'node:crypto';
+import { buildTestDelivery } from '../../src/cli/job-webhooks/send-test-event.ts';
+import { JOBS, WEBHOOK_DELIVERIES, WEBHOOKS } from '../../src/jobs/index.ts';
+import type { KubeObject } from '../../src/kube/index.ts';
+import { answerWith, ok } from './jobs-receiver.ts';
 import { pause, useJobsScene } from './jobs-scene.ts';
 import { endedStatus, eventually, NAMESPACE } from './jobs-setting.ts';
 
@@ -139,8 +143,7 @@ describe('who is told', () => {
     await came('/not-yet');
   });
 
-  it('nobody in a namespace that is not opted in; those of it once it is', async () => {
-    await scene.setting.createWebhook('opted', { url: `${scene.receiver.url}/opted` });
+  describe('a namespace that is not opted in', () => {
     const label = (value: string) =>
       scene.setting.controlPlane.kubectl([
         'label',
@@ -149,22 +152,55 @@ describe('who is told', () => {
         NAMESPACE,
         `hooks.krake.dev/enabled=${value}`,
       ]);
-    try {
+    const optOut = async () => {
       await label('false');
       await eventually('it to be seen', async () => {
         const { status } = await fetch(`${scene.replica.baseUrl}/webhooks`);
         return status === 403;
       });
-      await scene.setting.createJob('optional', {
-        annotations: { 'hooks.krake.dev/on-job-done': 'opted' },
-      });
-      await scene.setting.finishJob('optional');
-      await pause(1_000);
-      expect(at('/opted')).toHaveLength(0);
-    } finally {
-      await label('true');
-    }
-    await came('/opted');
+    };
+
+    it('is told nothing of; of its Jobs once it is opted in', async () => {
+      await scene.setting.createWebhook('opted', { url: `${scene.receiver.url}/opted` });
+      try {
+        await optOut();
+        await scene.setting.createJob('optional', {
+          annotations: { 'hooks.krake.dev/on-job-done': 'opted' },
+        });
+        await scene.setting.finishJob('optional');
+        await pause(1_000);
+        expect(at('/opted')).toHaveLength(0);
+      } finally {
+        await label('true');
+      }
+      await came('/opted');
+    });
+
+    it('is sent nothing of that waits there, nor what a tenant puts there; opted in again it goes on', async () => {
+      scene.receiver.behave(answerWith(503));
+      const webhook = await scene.setting.createWebhook('held', { url: `${scene.receiver.url}/held` });
+      await scene.setting.createJob('held', { annotations: { 'hooks.krake.dev/on-job-done': 'held' } });
+      await scene.setting.finishJob('held');
+      await came('/held');
+      try {
+        await optOut();
+        // What was under way has ended; the next attempt would be due within a second.
+        await pause(300);
+        const before = at('/held').length;
+        const own = buildTestDelivery(webhook, randomUUID(), Date.now()) as KubeObject;
+        await scene.setting.admin.create(WEBHOOK_DELIVERIES, NAMESPACE, own);
+        await pause(2_500);
+        expect(at('/held')).toHaveLength(before);
+        const phases = (await scene.setting.deliveries()).map(({ status }) => status?.phase ?? 'Pending');
+        expect(phases).toEqual(['Pending', 'Pending']);
+        scene.receiver.behave(ok);
+      } finally {
+        await label('true');
+      }
+      await eventually('both to be delivered', async () =>
+        (await scene.setting.deliveries()).every(({ status }) => status?.phase === 'Delivered'),
+      );
+    });
   });
 
   it('each namespace for itself: by its own webhook of that name, and by no other', async () => {

@@ -130,7 +130,7 @@ describe('20 of 20', () => {
     await register(names, replica);
     await replica.kill();
     await finishJobs(names);
-    await setting.replica();
+    await setting.replica(CALM_LEASE);
     await expectAllDelivered(names);
   });
 
@@ -156,7 +156,7 @@ describe('20 of 20', () => {
     );
     await replica.kill();
     receiver.behave(ok);
-    await setting.replica();
+    await setting.replica(CALM_LEASE);
     await expectAllDelivered(names, { twiceAtMost: 2 });
     // Nobody knows that they have come, so they come once more, under the same id.
     expect(answered.map(({ id }) => receiver.ids().get(id))).toEqual(answered.map(() => 2));

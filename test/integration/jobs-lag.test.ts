@@ -88,6 +88,51 @@ describe('watches that lag', () => {
     expect(came('/in-time')).toBe(1);
   });
 
+  it.each([
+    ['running', false],
+    ['done', true],
+  ])(
+    'a watcher made after its Job was created anew is bound to that one, not to the old one that is %s',
+    async (old, isDone) => {
+      const { caches } = await lead();
+      await setting.createWebhook('w', { url: `${receiver.url}/anew-${old}` });
+      await setting.createJob('anew');
+      if (isDone) await setting.finishJob('anew');
+      await eventually('seen', () => {
+        const seen = caches.jobs.get(`${NAMESPACE}/anew`);
+        return seen !== undefined && (seen.end !== undefined) === isDone;
+      });
+      stalled.stall('jobs');
+      await setting.deleteJob('anew');
+      const uid = await setting.createJob('anew');
+      await setting.createWatcher('anew', 'anew', ['w']);
+      await eventually('bound', async () => (await setting.watcher('anew'))?.status?.jobUid === uid);
+      expect(await phase('anew')).toBe('PENDING');
+      stalled.release();
+      await eventually('seen', () => caches.jobs.get(`${NAMESPACE}/anew`)?.uid === uid);
+      expect(came(`/anew-${old}`)).toBe(0);
+      await setting.finishJob('anew');
+      await isCompleted('anew');
+      expect(came(`/anew-${old}`)).toBe(1);
+    },
+  );
+
+  it('a Job that ended in time and is gone, before the watch has brought either, is in time', async () => {
+    const { caches } = await lead();
+    await setting.createWebhook('w', { url: `${receiver.url}/gone-in-time` });
+    const jobUid = await setting.createJob('gone-in-time');
+    await eventually('seen', () => caches.jobs.get(`${NAMESPACE}/gone-in-time`) !== undefined);
+    stalled.stall('jobs');
+    await setting.createWatcher('gone-in-time', 'gone-in-time', ['w'], { jobUid, timeoutSeconds: 3 });
+    await setting.finishJob('gone-in-time');
+    await setting.deleteJob('gone-in-time');
+    await pause(4_500);
+    expect(await phase('gone-in-time')).toBe('PENDING');
+    stalled.release();
+    await isCompleted('gone-in-time');
+    expect(came('/gone-in-time')).toBe(1);
+  });
+
   it('what is over, and what is gone, is still so', async () => {
     await lead();
     await setting.createWebhook('w', { url: `${receiver.url}/over`, events: ['complete', 'timeout'] });

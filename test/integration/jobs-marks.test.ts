@@ -5,10 +5,10 @@ import {
   type FullKubeClient,
   type KubeObject,
 } from '../../src/kube/index.ts';
-import type { WebhookDelivery } from '../../src/jobs/index.ts';
+import { WEBHOOKS, type WebhookDelivery } from '../../src/jobs/index.ts';
 import { startJobsLeader, type JobsLeader } from './jobs-leader.ts';
 import { pause } from './jobs-scene.ts';
-import { eventually, startJobsSetting, type JobsSetting } from './jobs-setting.ts';
+import { eventually, NAMESPACE, startJobsSetting, type JobsSetting } from './jobs-setting.ts';
 import { startReceiver, type Receiver } from './jobs-receiver.ts';
 
 // A mark tells every later leader that nothing is owed: it must not come while somebody who is to be told of the Job's end has no delivery.
@@ -40,6 +40,11 @@ const markOf = async (job: string): Promise<string | undefined> =>
   (await setting.job(job))?.metadata.annotations?.['hooks.krake.dev/webhooks-settled'];
 const came = (path: string): boolean => receiver.received.some((request) => request.path === path);
 const isMarked = (job: string) => eventually('the mark', async () => (await markOf(job)) !== undefined);
+const isLabelled = (job: string) =>
+  eventually('the label', async () => {
+    const { labels } = (await setting.job(job))?.metadata ?? {};
+    return labels?.['app.k8s.job.webhooks/webhooks-called'] === 'true';
+  });
 
 /** The API server lets nobody store a delivery for this Webhook, as a quota would. */
 function refusing(webhook: string): FullKubeClient {
@@ -79,14 +84,37 @@ describe('the mark of a done Job', () => {
     await pause(LONGER_THAN_MARK_MS);
     expect(await markOf('later')).toBeUndefined();
     // The label informs of what is: something was called.
-    await eventually('the label', async () => {
-      const { labels } = (await setting.job('later'))?.metadata ?? {};
-      return labels?.['app.k8s.job.webhooks/webhooks-called'] === 'true';
-    });
+    await isLabelled('later');
     expect(await markOf('later')).toBeUndefined();
     await setting.createWebhook('b', { url: `${receiver.url}/later-b` });
     await eventually('b is told', () => came('/later-b'));
     await isMarked('later');
     expect(receiver.received.filter(({ path }) => path === '/later-a')).toHaveLength(1);
+  });
+
+  it('waits for an endpoint that is down, the label for the first that is called', async () => {
+    await setting.createWebhook('dead', { url: 'http://127.0.0.1:1/dead' });
+    leader = await startJobsLeader({ client });
+    await setting.createJob('half', { annotations: { 'hooks.krake.dev/on-job-done': 'dead' } });
+    await setting.finishJob('half');
+    await eventually(
+      'a failure',
+      async () => (await setting.deliveries())[0]?.status?.attempts !== undefined,
+    );
+    await pause(LONGER_THAN_MARK_MS);
+    expect((await setting.job('half'))?.metadata.labels).not.toHaveProperty(
+      'app.k8s.job.webhooks/webhooks-called',
+    );
+    await setting.createWebhook('alive', { url: `${receiver.url}/half` });
+    await setting.createJob('both', { annotations: { 'hooks.krake.dev/on-job-done': 'dead, alive' } });
+    await setting.finishJob('both');
+    await isLabelled('both');
+    await pause(LONGER_THAN_MARK_MS);
+    expect(await markOf('both')).toBeUndefined();
+    await setting.admin.patch(
+      { resource: WEBHOOKS, namespace: NAMESPACE, name: 'dead' },
+      { type: 'merge', body: { spec: { url: `${receiver.url}/mended` } } },
+    );
+    await isMarked('both');
   });
 });

@@ -12,7 +12,7 @@ import { eventually, NAMESPACE } from './jobs-setting.ts';
 jest.setTimeout(120_000);
 // Without them the unit tests say loudly what is skipped.
 const tools = await ensurePythonTools();
-const scene = useJobsScene();
+const scene = useJobsScene({ 'jobs.retryAfterCeiling': '1h' });
 
 const { at, came, deliveryThat } = scene;
 
@@ -170,8 +170,9 @@ describe('what becomes of it', () => {
     expect((await ended('DeadLetter')).status?.reason).toBe('TooOld');
   });
 
-  it('a webhook that is deleted cancels what waits for it', async () => {
-    const name = await oneDelivery(answerWith(503));
+  it('a webhook that is deleted cancels what waits for it, however long that was to be', async () => {
+    const name = await oneDelivery(answerWith(503, { 'retry-after': '3600' }));
+    await deliveryThat('the time of the next attempt', ({ status }) => status?.nextAttemptAt !== undefined);
     await scene.setting.controlPlane.kubectl(['-n', NAMESPACE, 'delete', 'webhooks.hooks.krake.dev', name]);
     expect((await ended('Cancelled')).status?.reason).toBe('WebhookDeleted');
   });

@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { findLastingPort } from '../cluster/free-port.ts';
 
 export interface Received {
   readonly path: string;
@@ -67,7 +68,7 @@ export async function startReceiver(behaviour: Behaviour = ok, port = 0): Promis
       server.close(() => resolve());
       server.closeAllConnections();
     });
-  await listen(port);
+  await listen(port === 0 ? await findLastingPort() : port);
   const chosen = (server.address() as AddressInfo).port;
   return {
     url: `http://127.0.0.1:${chosen}`,

@@ -13,6 +13,7 @@ import {
 import { createCollector } from '../../src/jobs/collector.ts';
 import { createKubeClient, type FullKubeClient } from '../../src/kube/index.ts';
 import { createRecordingLogger } from '../unit/kube/recording-logger.ts';
+import { answerWith, ok } from './jobs-receiver.ts';
 import { useJobsScene } from './jobs-scene.ts';
 import { eventually, NAMESPACE } from './jobs-setting.ts';
 
@@ -39,7 +40,12 @@ describe('the collector', () => {
   });
 
   const DAY_MS = 86_400_000;
-  const LIMITS = { finishedTtlMs: DAY_MS, catchUpMs: DAY_MS, maxFinishedPerNamespace: 100 };
+  const LIMITS = {
+    finishedTtlMs: DAY_MS,
+    deadLetterTtlMs: 7 * DAY_MS,
+    catchUpMs: DAY_MS,
+    maxFinishedPerNamespace: 100,
+  };
   const collectAt = (now: number, limits: Partial<typeof LIMITS> = {}): Promise<number> =>
     createCollector({ client, caches, logger, now: () => now }, { ...LIMITS, ...limits }).collect(
       ended.signal,
@@ -88,6 +94,23 @@ describe('the collector', () => {
     await finished('many', 5);
     expect(await collectAt(Date.now(), { maxFinishedPerNamespace: 2 })).toBe(6);
     expect(await names()).toEqual({ watchers: 2, deliveries: 2 });
+  });
+
+  it('leaves a dead letter for a week, however many were delivered since', async () => {
+    scene.receiver.behave(answerWith(410));
+    await scene.setting.createWebhook('gone', { url: scene.receiver.url });
+    await scene.setting.createJob('dead', { annotations: { 'hooks.krake.dev/on-job-done': 'gone' } });
+    await scene.setting.finishJob('dead');
+    await eventually('the dead letter', () =>
+      [...caches.deliveries.store.values()].some(({ phase }) => phase === 'DeadLetter'),
+    );
+    scene.receiver.behave(ok);
+    await finished('well', 3);
+    const dead = [...caches.deliveries.store.values()].find(({ phase }) => phase === 'DeadLetter');
+    expect(await collectAt(Date.now(), { maxFinishedPerNamespace: 1 })).toBe(4);
+    expect(await collectAt(Date.now() + 6 * DAY_MS)).toBe(2);
+    expect((await scene.setting.deliveries()).map(({ metadata }) => metadata.name)).toEqual([dead?.name]);
+    expect(await collectAt(Date.now() + 8 * DAY_MS)).toBe(1);
   });
 
   it('leaves what is on its way, and a delivery without which its Job would be told of again', async () => {
@@ -204,6 +227,36 @@ describe('the file of job families', () => {
       );
       const urls = (await made()).map((each) => each.url).sort();
       expect(urls).toEqual([`${url}/hourly`, `${url}/mine`]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('is tried again until its namespace is there, and a changed one counts without a restart', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'krake-hooks-families-'));
+    const file = join(folder, 'families.yaml');
+    const { url } = scene.receiver;
+    const { admin } = scene.setting;
+    const bodies = async () => {
+      const { items } = await admin.list<Webhook>(WEBHOOKS, 'families-later');
+      return items.map(({ spec }) => spec.requestBody).sort();
+    };
+    try {
+      await scene.setting.stopReplicas();
+      await writeFile(file, families(url, '{"night":1}'));
+      const replica = await scene.setting.replica({
+        'jobs.familiesFile': file,
+        'jobs.familiesNamespace': 'families-later',
+      });
+      await eventually('a word about it', () => replica.output().includes('it is tried again'));
+      const metadata = { name: 'families-later', labels: { 'hooks.krake.dev/enabled': 'true' } };
+      await admin.create({ apiVersion: 'v1', plural: 'namespaces' }, undefined, {
+        ...{ apiVersion: 'v1', kind: 'Namespace', metadata },
+      });
+      await eventually('two Webhooks', async () => (await bodies()).length === 2);
+      await writeFile(file, families(url, '{"night":2}'));
+      await eventually('the changed one', async () => (await bodies()).includes('{"night":2}'));
+      expect(await bodies()).toHaveLength(2);
     } finally {
       await rm(folder, { recursive: true });
     }

@@ -27,6 +27,15 @@ describe('watchers', () => {
     expect(await phase('before')).toBe('CANCELLED');
   });
 
+  it('is PENDING from its first moment on, and nobody has to write so', async () => {
+    const made = await scene.setting.createWatcher('idle', 'no-such-job', ['w']);
+    expect(made.status).toEqual({ phase: 'PENDING' });
+    await pause(3_000);
+    const later = await scene.setting.watcher('idle');
+    expect(later?.status).toEqual({ phase: 'PENDING' });
+    expect(later?.metadata.resourceVersion).toBe(made.metadata.resourceVersion);
+  });
+
   it('the end of time on both levels', async () => {
     await scene.setting.createWebhook('w', { url: `${scene.receiver.url}/time` });
     await scene.setting.createWatcher('whole', 'slow', ['w'], { timeoutSeconds: 2 });

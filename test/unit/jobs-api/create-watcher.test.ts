@@ -19,9 +19,12 @@ function start(jobUid?: string) {
     },
     get: ({ name }: { name: string }) => Promise.resolve(stored.get(name)),
   } as unknown as Pick<KubeClient, 'create' | 'get'>;
-  const world = { jobUid };
-  const job = () => Promise.resolve(world.jobUid === undefined ? undefined : { uid: world.jobUid });
-  const deps = { client, job };
+  const world = { jobUid, isSeen: true, reads: 0 };
+  const job = () => {
+    world.reads++;
+    return Promise.resolve(world.jobUid === undefined ? undefined : { uid: world.jobUid });
+  };
+  const deps = { client, job, mayBeThere: () => world.isSeen };
   return { stored, world, create: (wanted: NewWatcher) => createWatcher(deps, wanted) };
 }
 
@@ -79,7 +82,25 @@ describe('createWatcher', () => {
     expect([...stored.values()].map(({ spec }) => spec.jobUid)).toEqual(['first', 'second']);
   });
 
-  it('binds to the living Job, not to a namesake that a watch cache still shows', async () => {
+  it('asks for no Job that no watch has shown, unless the key has its watcher already', async () => {
+    const { stored, world, create } = start();
+    world.isSeen = false;
+    expect((await create(wanted('k'))).kind).toBe('created');
+    expect((await create(wanted(undefined))).kind).toBe('created');
+    expect(world.reads).toBe(0);
+    const [first] = stored.values();
+    if (first === undefined) throw new Error('nothing was stored');
+    stored.set(first.metadata.name, { ...first, status: { phase: 'COMPLETED', jobUid: 'first' } });
+    world.jobUid = 'second';
+    expect((await create(wanted('k'))).kind).toBe('created');
+    expect(world.reads).toBe(1);
+    expect([...stored.values()].map(({ spec }) => spec.jobUid)).toEqual([undefined, undefined, 'second']);
+  });
+
+  it.each([
+    ['still shows a namesake', true, [['shop/train', { uid: 'deleted' }]]],
+    ['is cut off', false, []],
+  ] as const)('binds to the living Job when the watch cache %s', async (_name, connected, cached) => {
     let spec: JobDoneWatcher['spec'] | undefined;
     const client = {
       get: () => Promise.resolve({ metadata: { namespace: 'shop', name: 'train', uid: 'living' } }),
@@ -93,7 +114,7 @@ describe('createWatcher', () => {
     };
     const deps = {
       client,
-      caches: { jobs: new Map([['shop/train', { uid: 'deleted' }]]) },
+      caches: { jobs: Object.assign(new Map<string, object>(cached), { connected: () => connected }) },
     } as unknown as OperationsDeps;
     const body = JSON.stringify({ jobName: 'train', jobDoneTriggerWebhooks: [] });
     const headers = { 'content-type': 'application/json', 'content-length': String(body.length) };
@@ -120,6 +141,7 @@ describe('createWatcher', () => {
     const deps = {
       client: { create: away, get: away } as unknown as KubeClient,
       job: () => Promise.resolve(undefined),
+      mayBeThere: () => true,
     };
     await expect(createWatcher(deps, wanted('k'))).rejects.toThrow(KubeUnreachableError);
   });

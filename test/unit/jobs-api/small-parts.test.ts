@@ -12,11 +12,18 @@ import { createAddressPolicy } from '../../../src/outbound/index.ts';
 describe('whyRefused', () => {
   const deps = {
     policy: createAddressPolicy({ allowCidrs: [], denyCidrs: ['10.9.0.0/16'] }),
+    services: { ownNamespace: 'krake-system', inClusterNamespaces: ['.', 'receivers'] },
     apiServers: () => Promise.resolve([{ address: '10.0.0.1', port: 443 }]),
   };
   it.each([
     ['http://my-service:8080/x', undefined],
     ['https://10.1.2.3/', undefined],
+    ['http://a.shop.svc/', undefined],
+    ['http://a.receivers.svc.cluster.local:8080/', undefined],
+    ['http://hooks.example.com/', undefined],
+    ['http://a.bank.svc/', /namespace bank, which outbound.inClusterNamespaces does not allow/],
+    ['http://a.bank.svc.cluster.local./', /namespace bank/],
+    ['http://krake-hooks-gate.krake-system.svc/', /namespace krake-system, where this service itself runs/],
     ['nonsense', /no URL/],
     ['ftp://a.example/', /must begin/],
     ['http://a:b@c.example/', /user information/],
@@ -27,7 +34,7 @@ describe('whyRefused', () => {
     ['http://10.9.1.1/', /refused \(denied-network/],
     ['https://10.0.0.1/', /refused \(api-server/],
   ])('%s', async (url, expected) => {
-    const why = await whyRefused(url, deps);
+    const why = await whyRefused(url, 'shop', deps);
     if (expected === undefined) expect(why).toBeUndefined();
     else expect(why).toMatch(expected);
   });

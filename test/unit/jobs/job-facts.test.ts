@@ -62,6 +62,12 @@ describe('projectJob', () => {
     });
   });
 
+  it('a text that is cut within a character is what the API server keeps of it', () => {
+    const [reason, message] = [`${'r'.repeat(255)}😀 tail`, `${'x'.repeat(999)}😀 tail`];
+    const end = projectJob(job({ conditions: [{ ...condition('Failed'), reason, message }] }))?.end;
+    expect(end).toMatchObject({ reason: `${'r'.repeat(255)}\uFFFD`, message: `${'x'.repeat(999)}\uFFFD` });
+  });
+
   it('the event is the same before and after our own label', () => {
     const status = { conditions: [condition('Complete')] };
     const before = projectJob(job(status, { labels: { a: 'b' } }));

@@ -70,6 +70,15 @@ describe('planWatcher', () => {
     expect(plan({})).toMatchObject({ wanted: [], status: { phase: 'PENDING' }, canWait: true });
   });
 
+  it('what the API server shows by default is not written', () => {
+    const status = { phase: 'PENDING' as const };
+    expect(plan({ status })).toMatchObject({ changed: false, status });
+    expect(plan({ status, jobUid: 'job-1' }, { job: { uid: 'job-1' } })).toMatchObject({
+      changed: false,
+      status,
+    });
+  });
+
   it('binds to the UID of the Job that it sees, at once', () => {
     const result = plan({}, { job: { uid: 'job-1' } });
     expect(result).toMatchObject({
@@ -106,6 +115,11 @@ describe('planWatcher', () => {
     const result = plan({ webhooks: [{ id: 'a' }, { id: 'b' }] }, { ...done, outcomes });
     expect(result.status).toMatchObject({ phase, finishedAt: at(1) });
     expect(result.canWait).toBe(false);
+  });
+
+  it.each([[['failed']], [[]]])('is called at the end of the Job, though its events are %j', (events) => {
+    const webhook = () => ({ uid: 'a', events });
+    expect(plan({}, { ...done, webhook }).wanted).toEqual([{ webhook: 'a', event: end(1) }]);
   });
 
   it('without webhooks it is COMPLETED with the Job', () => {
