@@ -39,6 +39,8 @@ export interface DelivererDeps {
   readonly caller: OutboundCaller;
   readonly keys: SigningKeys;
   readonly outcomes: OutcomeWriter;
+  /** Whether the namespace is opted in. */
+  readonly isServed: (namespace: string) => boolean;
   /** From the watch cache. */
   readonly webhook: (namespace: string, name: string) => Webhook | undefined;
   /** From the API server itself. Rejects when it cannot be asked. */
@@ -72,9 +74,11 @@ export interface Deliverer {
   forget(namespace: string, name: string): void;
   /**
    * A Webhook has changed, come or gone. If it is called in another way from now on (its URL was mended, or its keys), what waits for it is tried within seconds,
-   * whatever it has waited for; not all of it at once.
+   * whatever it has waited for; not all of it at once. What waits for one that is gone ends.
    */
   webhookChanged(before: Webhook | undefined, after: Webhook | undefined): void;
+  /** It may be opted in, or not any more. What waits in a namespace that is not is held: nothing of it is sent or ended until it is again. */
+  namespaceChanged(name: string): void;
   pending(): number;
 }
 
@@ -90,8 +94,6 @@ const DONE: Processed = { health: 'neutral' };
 export function createDeliverer(deps: DelivererDeps, options: DelivererOptions): Deliverer {
   const { logger, now, outcomes } = deps;
   const records = new Map<string, DeliveryRecord>();
-  /** Endpoints that have asked for a pause, over or not. */
-  const paused = new Set<string>();
   let queues: EndpointQueues | undefined;
   const attemptDeps: AttemptDeps = { caller: deps.caller, keys: deps.keys, now };
   const report = createReporter(deps);
@@ -110,12 +112,17 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
   }
 
   async function processRecord(record: DeliveryRecord, signal: AbortSignal): Promise<Processed> {
+    // Held: it comes again by namespaceChanged.
+    if (!deps.isServed(record.delivery.metadata.namespace)) return DONE;
     beginRoundIfAsked(record);
     if (!isPending(record)) return DONE;
     const waitMs = dueInMs(record);
-    if (waitMs > 0) return { health: 'neutral', againInMs: waitMs };
+    const wait: Processed = { health: 'neutral', againInMs: waitMs };
+    if (waitMs > 0 && cachedTarget(record.delivery) !== undefined) return wait;
+    // What waits for a Webhook that is gone need not wait for its time.
     const webhook = await targetOf(record.delivery);
     if (webhook === undefined) return end(record, { phase: 'Cancelled', reason: 'WebhookDeleted' });
+    if (waitMs > 0) return wait;
     if (whyDisabled(webhook) !== undefined)
       return end(record, { phase: 'DeadLetter', reason: 'EndpointDisabled' }, webhook);
     return tryOnce(record, webhook, signal);
@@ -123,19 +130,17 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
 
   /** The Webhook that is meant; undefined: it is gone. What would end the delivery is asked of the API server: its watch may be behind that of the deliveries. */
   async function targetOf(delivery: WebhookDelivery): Promise<Webhook | undefined> {
-    const {
-      metadata: { namespace },
-      spec,
-    } = delivery;
-    const { name, uid } = spec.webhook;
     const cached = cachedTarget(delivery);
-    if (cached?.metadata.uid === uid && whyDisabled(cached) === undefined) return cached;
-    const live = await deps.readWebhook(namespace, name);
-    return live?.metadata.uid === uid ? live : undefined;
+    if (cached !== undefined && whyDisabled(cached) === undefined) return cached;
+    const { metadata, spec } = delivery;
+    const live = await deps.readWebhook(metadata.namespace, spec.webhook.name);
+    return live?.metadata.uid === spec.webhook.uid ? live : undefined;
   }
 
+  /** Undefined: the watch shows none, or a namesake. */
   function cachedTarget({ metadata, spec }: WebhookDelivery): Webhook | undefined {
-    return deps.webhook(metadata.namespace, spec.webhook.name);
+    const cached = deps.webhook(metadata.namespace, spec.webhook.name);
+    return cached?.metadata.uid === spec.webhook.uid ? cached : undefined;
   }
 
   async function tryOnce(record: DeliveryRecord, webhook: Webhook, signal: AbortSignal): Promise<Processed> {
@@ -150,7 +155,6 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     // It was mended while this call was under way.
     if (isPending(record) && isMended(webhook, cachedTarget(record.delivery))) hasten(record);
     const pauseMs = pauseAsked(outcome, facts.now, options);
-    if (pauseMs !== undefined) paused.add(endpointOf(record.delivery));
     return {
       health: healthOf(outcome),
       ...(isPending(record) && { againInMs: Math.max(1, dueInMs(record)) }),
@@ -191,9 +195,12 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     return redeliveryAsked({ metadata: delivery.metadata, status });
   }
 
-  /** Somebody asks for a try now, whatever the endpoint has asked for. */
-  function resume(endpoint: string): void {
-    if (paused.delete(endpoint)) queues?.reset(endpoint);
+  /** What a person waits for goes first, whatever the endpoint has asked for and however often it has failed. */
+  function enqueue(key: string, record: DeliveryRecord): void {
+    const { delivery, status } = record;
+    const isNewTest = delivery.spec.event.type === 'test' && status.attempts === undefined;
+    if (isNewTest || askedOf(record) !== undefined) queues?.addFirst(endpointOf(delivery), key);
+    else queues?.add(endpointOf(delivery), key);
   }
 
   function beginRoundIfAsked(record: DeliveryRecord): void {
@@ -233,7 +240,7 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
       );
       queues = started;
       signal.addEventListener('abort', () => void started.stop(), { once: true });
-      for (const [key, { delivery }] of records) started.add(endpointOf(delivery), key);
+      for (const [key, record] of records) enqueue(key, record);
       return Promise.resolve();
     },
     async stop() {
@@ -255,15 +262,14 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
         if (asked === known.delivery.metadata.annotations?.[ANNOTATION_REDELIVER]) return;
         // Our own status is never older than the watch's; what a person asks for is new.
         known.delivery = delivery;
-        resume(endpointOf(delivery));
-      } else {
-        // Led before, this process may know what the API server does not have yet.
-        const record = outcomes.unwritten(delivery) ?? recordOf(delivery);
-        record.delivery = delivery;
-        records.set(key, record);
-        if (askedOf(record) !== undefined) resume(endpointOf(delivery));
+        enqueue(key, known);
+        return;
       }
-      queues?.add(endpointOf(delivery), key);
+      // Led before, this process may know what the API server does not have yet.
+      const record = outcomes.unwritten(delivery) ?? recordOf(delivery);
+      record.delivery = delivery;
+      records.set(key, record);
+      enqueue(key, record);
     },
     forget(namespace, name) {
       const key = `${namespace}/${name}`;
@@ -274,14 +280,22 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
     },
     webhookChanged(before, after) {
       if (before === undefined) return;
-      // Its concurrency is asked for at each turn. Of one that is gone, nothing has to wait for a breaker any more.
-      if (after !== undefined && !isMended(before, after)) return;
-      const endpoint = `${before.metadata.namespace}/${before.metadata.name}`;
-      paused.delete(endpoint);
+      const { namespace, name, uid } = before.metadata;
+      const isGone = after?.metadata.uid !== uid;
+      // Its concurrency is asked for at each turn.
+      if (!isGone && !isMended(before, after)) return;
+      const endpoint = `${namespace}/${name}`;
       queues?.reset(endpoint);
-      if (after === undefined) return;
-      for (const record of records.values()) {
-        if (endpointOf(record.delivery) === endpoint && isPending(record)) hasten(record);
+      for (const [key, record] of records) {
+        if (endpointOf(record.delivery) !== endpoint || !isPending(record)) continue;
+        if (isGone) queues?.add(endpoint, key);
+        else hasten(record);
+      }
+    },
+    namespaceChanged(name) {
+      if (!deps.isServed(name)) return;
+      for (const [key, record] of records) {
+        if (record.delivery.metadata.namespace === name) enqueue(key, record);
       }
     },
     pending: () => records.size,

@@ -8,6 +8,8 @@ export interface EndpointStatus {
   failed(webhook: Webhook, error: string, now: number): void;
   /** 410: nothing more is sent until its spec changes. */
   gone(webhook: Webhook, now: number): void;
+  /** As the watch shows it. One that was disabled and whose spec has changed since is enabled, and its status says so. */
+  seen(webhook: Webhook): void;
   /** It has been deleted. */
   forget(uid: string): void;
   /** Resolves when what was begun has ended. */
@@ -43,12 +45,16 @@ export function createEndpointStatus(
 
   const statusOf = ({ metadata, status }: Webhook): WebhookStatus => known.get(metadata.uid) ?? status ?? {};
 
-  function write(webhook: Webhook, change: object): void {
+  /** @param resourceVersion nothing is written if somebody has changed the Webhook since */
+  function write(webhook: Webhook, change: object, resourceVersion?: string): void {
     const { namespace, name, uid } = webhook.metadata;
     const sent = deps.client
       .patch(
         { resource: WEBHOOKS, namespace, name, subresource: 'status' },
-        { type: 'merge', body: { metadata: { uid }, status: change } },
+        {
+          type: 'merge',
+          body: { metadata: { uid, ...(resourceVersion && { resourceVersion }) }, status: change },
+        },
       )
       .then(
         () => undefined,
@@ -77,6 +83,19 @@ export function createEndpointStatus(
   }
 
   return {
+    seen(webhook) {
+      const { uid, generation = 0, resourceVersion } = webhook.metadata;
+      if (webhook.status?.disabled === undefined || webhook.status.disabled.generation === generation) return;
+      const own = known.get(uid);
+      // Disabled anew: that is on its way to the status.
+      if (own?.disabled?.generation === generation) return;
+      if (own !== undefined) {
+        const enabled = { ...own };
+        delete enabled.disabled;
+        known.set(uid, enabled);
+      }
+      write(webhook, { disabled: null }, resourceVersion);
+    },
     succeeded(webhook, now) {
       const { failingSince, lastDeliveredAt, disabled } = statusOf(webhook);
       const fresh = lastDeliveredAt !== undefined && now - Date.parse(lastDeliveredAt) < SUCCESS_EVERY_MS;

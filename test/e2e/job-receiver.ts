@@ -60,12 +60,12 @@ export async function startJobReceiver(namespace: TestNamespace, secret?: string
   };
   await isUp();
   const path = `/api/v1/namespaces/${name}/services/reports:80/proxy/journal`;
-  const received: JobReceiver['received'] = async () => {
+  const read = async (): Promise<readonly ReceivedWebhook[] | undefined> => {
     const { stdout, code } = await kubectl(['get', '--raw', path], { allowFailure: true });
-    return code === 0 ? (JSON.parse(stdout) as readonly ReceivedWebhook[]) : [];
+    return code === 0 ? (JSON.parse(stdout) as readonly ReceivedWebhook[]) : undefined;
   };
   return {
-    received,
+    received: () => eventually('an answer of the receiver', read),
     async down() {
       await kubectl(['scale', 'deployment/reports', '--replicas=0']);
       await kubectl(['wait', '--for=delete', 'pod', '-l', 'app=reports', '--timeout=120s'], {
@@ -80,8 +80,8 @@ export async function startJobReceiver(namespace: TestNamespace, secret?: string
       eventually(
         `${count} of ${what} at the receiver`,
         async () => {
-          const all = (await received()).filter(fits);
-          return all.length >= count ? all : undefined;
+          const all = (await read())?.filter(fits);
+          return all !== undefined && all.length >= count ? all : undefined;
         },
         90_000,
       ),

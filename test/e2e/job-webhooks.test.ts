@@ -160,7 +160,7 @@ onNode('what becomes of Jobs reaches a receiver', () => {
 /** As users of the original do it: `POST /webhooks`, by hand. */
 async function registerWebhook(ns: TestNamespace, url: string): Promise<string> {
   const body = JSON.stringify({ url, requestBody: '{"text":"done"}', description: 'legacy' });
-  const script = `curl -sS --fail --retry 10 --retry-all-errors --retry-delay 1 -H 'Content-Type: application/json' -d '${body}' http://k8s-job-webhook-service:8080/webhooks`;
+  const script = `curl -sS --fail --connect-timeout 5 --retry 10 --retry-all-errors --retry-delay 1 -H 'Content-Type: application/json' -d '${body}' http://k8s-job-webhook-service:8080/webhooks`;
   const pod = {
     apiVersion: 'v1',
     kind: 'Pod',

@@ -1,6 +1,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { WEBHOOKS, type Webhook } from '../../src/jobs/index.ts';
+import type { KubeObject } from '../../src/kube/index.ts';
 import { answerWith, ok } from './jobs-receiver.ts';
 import { useJobsScene } from './jobs-scene.ts';
 import { eventually, NAMESPACE } from './jobs-setting.ts';
@@ -12,7 +14,12 @@ const main = join(import.meta.dirname, '../../src/cli/main.ts');
 const CANARY = 'canary-3e1a';
 /** 24 bytes. */
 const KEY = `whsec_${Buffer.from('0123456789abcdefghijklmn').toString('base64')}`;
-const scene = useJobsScene({ 'jobs.maxRefusals': '1' });
+const scene = useJobsScene({
+  'jobs.maxRefusals': '1',
+  // An endpoint that fails is spared for so long that a test sees who does not wait for it.
+  'jobs.breakerFailures': '2',
+  'jobs.breakerOpen': '60s',
+});
 
 interface Ended {
   readonly code: number | string | null | undefined;
@@ -110,6 +117,12 @@ describe('krake-hooks webhooks', () => {
     expect(refused).toMatchObject({ code: 1, out: '' });
     expect(refused.err).toContain('first: krake-hooks webhooks enable left -n shop');
     expect(await krakeHooks('webhooks', 'enable', 'left')).toMatchObject({ code: 0 });
+    // What kubectl shows is the status as it stands.
+    await eventually('its status to say so', async () => {
+      const ref = { resource: WEBHOOKS, namespace: NAMESPACE, name: 'left' };
+      const left = await scene.setting.admin.get<KubeObject & Pick<Webhook, 'status'>>(ref);
+      return left !== undefined && left.status?.disabled === undefined;
+    });
     expect(await krakeHooks('webhooks', 'test', 'left')).toMatchObject({ code: 0 });
   });
 });
@@ -127,6 +140,29 @@ describe('krake-hooks deliveries', () => {
     expect(at('/one').map(({ id }) => id)).toEqual([name, name]);
     const show = await krakeHooks('deliveries', 'show', name);
     expect(show.out).toMatch(/\n1 +\S+ +\d+ms +HTTP 401 +no\n2 +\S+ +\d+ms +HTTP 200/);
+  });
+
+  it('redeliver, and a test, reach at once what was spared after failures and works again', async () => {
+    scene.receiver.behave(answerWith(503));
+    await scene.setting.createWebhook('spared', { url: `${scene.receiver.url}/spared` });
+    for (const job of ['x', 'y']) {
+      await scene.setting.createJob(job, { annotations: { 'hooks.krake.dev/on-job-done': 'spared' } });
+      await scene.setting.finishJob(job);
+    }
+    const waiting = async () =>
+      (await scene.setting.deliveries()).filter(({ status }) => status?.attempts !== undefined);
+    await eventually('both to have failed', async () => (await waiting()).length === 2);
+    const [name = ''] = (await waiting()).map(({ metadata }) => metadata.name);
+    const failed = await krakeHooks('webhooks', 'test', 'spared');
+    expect(failed).toMatchObject({ code: 1 });
+    expect(failed.out).toContain('HTTP 503');
+    scene.receiver.behave(ok);
+    const { code, out } = await krakeHooks('deliveries', 'redeliver', name);
+    expect({ code, out }).toMatchObject({ code: 0 });
+    // It works: what had waited with it goes as well.
+    await eventually('the other', async () =>
+      (await scene.setting.deliveries()).every(({ status }) => status?.phase === 'Delivered'),
+    );
   });
 
   it('redeliver --failed-since sends all that failed since then, each once, and no other', async () => {

@@ -50,7 +50,7 @@ export function tellOutcome(outcome: AttemptOutcome): string {
     case 'gone':
       return 'it is gone: somebody deleted it';
     case 'not-tried':
-      return 'no attempt was made in time: is krake-hooks running (kubectl -n krake-system get deployment krake-hooks-jobs), and is the endpoint slow, or spared after failures in a row?';
+      return 'no attempt was made in time: is krake-hooks running (kubectl -n krake-system get deployment krake-hooks-jobs), is the namespace opted in (label hooks.krake.dev/enabled=true), and are earlier calls of the endpoint still waiting for an answer?';
     case 'delivered':
       return tellDelivered(outcome.delivery);
     case 'failed':

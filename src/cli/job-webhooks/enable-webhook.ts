@@ -30,6 +30,6 @@ export async function enableWebhook(
   await set(false);
   print(`Webhook ${name} is enabled; it was disabled: ${why}`);
   print(
-    `what became a dead letter meanwhile: krake-hooks deliveries redeliver --failed-since 24h --webhook ${name} -n ${namespace}`,
+    `what became a dead letter meanwhile: krake-hooks deliveries redeliver --failed-since 168h --webhook ${name} -n ${namespace}`,
   );
 }

@@ -1,124 +1,28 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
-  createDeliverer,
-  createEndpointStatus,
-  createOutcomeWriter,
-  type Deliverer,
-} from '../../../src/deliveries/index.ts';
-import {
   ANNOTATION_REDELIVER,
   redeliveryAsked,
   type DeliveryStatus,
   type Webhook,
+  type WebhookDelivery,
 } from '../../../src/jobs/index.ts';
-import { KubeUnreachableError, type KubeClient } from '../../../src/kube/index.ts';
-import type { CallResult, OutboundCall } from '../../../src/outbound/index.ts';
-import { waitFor } from '../../cluster/wait-for.ts';
-import { createRecordingLogger } from '../kube/recording-logger.ts';
-import { answered, deliveryOf, failed, webhookOf } from './delivery-fixtures.ts';
+import { answered, failed, webhookOf } from './delivery-fixtures.ts';
+import { fresh, startWorld, stopWorld, tooMany, until } from './deliverer-world.ts';
 
-interface World {
-  readonly deliverer: Deliverer;
-  readonly calls: OutboundCall[];
-  /** When each of them came. */
-  readonly calledAt: number[];
-  readonly patches: { readonly name: string; readonly status: Record<string, unknown> }[];
-  answer: (call: OutboundCall) => CallResult | Promise<CallResult>;
-  /** The API server takes no writes. */
-  away: boolean;
-  /** As the API server has it. */
-  webhook: Webhook | undefined;
-  /** As the watch has brought it, if that is something else. */
-  seen?: { readonly webhook: Webhook | undefined };
-}
+afterEach(stopWorld);
 
-let stop: (() => Promise<void>) | undefined;
-afterEach(async () => {
-  await stop?.();
-  stop = undefined;
+const askAgain = (delivery: WebhookDelivery): WebhookDelivery => ({
+  ...delivery,
+  metadata: { ...delivery.metadata, annotations: { [ANNOTATION_REDELIVER]: '1' } },
 });
-
-async function start(retryAfterCeilingMs = 1_000): Promise<World> {
-  const calls: OutboundCall[] = [];
-  const calledAt: number[] = [];
-  const patches: World['patches'] = [];
-  const client = {
-    patch: (
-      ref: { name: string; resource: { plural: string } },
-      patch: { body: { status: Record<string, unknown> } },
-    ) => {
-      if (world.away) return Promise.reject(new KubeUnreachableError('away'));
-      if (ref.resource.plural === 'webhookdeliveries')
-        patches.push({ name: ref.name, status: patch.body.status });
-      return Promise.resolve({ metadata: {} });
-    },
-  } as unknown as Pick<KubeClient, 'patch' | 'get'>;
-  const logger = createRecordingLogger();
-  const outcomes = createOutcomeWriter({ client, logger, isBusy: () => false });
-  const world: World = {
-    calls,
-    calledAt,
-    patches,
-    answer: () => answered(200),
-    away: false,
-    webhook: webhookOf(),
-    deliverer: createDeliverer(
-      {
-        caller: {
-          call: async (call) => {
-            calls.push(call);
-            calledAt.push(performance.now());
-            return world.answer(call);
-          },
-          close: () => Promise.resolve(),
-        },
-        outcomes,
-        keys: { keysFor: () => Promise.resolve({ kind: 'keys', keys: [] }) },
-        webhook: () => (world.seen === undefined ? world.webhook : world.seen.webhook),
-        readWebhook: () =>
-          world.away ? Promise.reject(new KubeUnreachableError('away')) : Promise.resolve(world.webhook),
-        endpoints: createEndpointStatus(
-          { client, logger, onDisabled: () => undefined },
-          { disableAfterMs: 1e9 },
-        ),
-        events: { ended: () => undefined, disabled: () => undefined },
-        metrics: { attempted: () => undefined, ended: () => undefined },
-        logger,
-        now: Date.now,
-        random: () => 0,
-      },
-      {
-        retryBaseMs: 10,
-        retryCapMs: 50,
-        retryAfterCeilingMs,
-        maxRefusals: 3,
-        eventSource: '',
-        connectTimeoutMs: 1_000,
-        breaker: { failures: 3, openMs: 50, maxOpenMs: 100 },
-      },
-    ),
-  };
-  const controller = new AbortController();
-  await outcomes.start(controller.signal);
-  await world.deliverer.start(controller.signal);
-  stop = async () => {
-    controller.abort();
-    await world.deliverer.stop();
-    await outcomes.stop();
-  };
-  return world;
-}
-
-const fresh = (more: object = {}) =>
-  deliveryOf(undefined, { creationTimestamp: new Date().toISOString(), ...more });
-const tooMany = (status: number, retryAfter = '1') =>
-  answered(status, { headers: { 'retry-after': retryAfter } });
-const until = (what: string, check: () => boolean) =>
-  waitFor(what, () => (check() ? true : undefined), { intervalMs: 5, timeoutMs: 20_000 });
+const asTest = (delivery: WebhookDelivery): WebhookDelivery => ({
+  ...delivery,
+  spec: { ...delivery.spec, event: { ...delivery.spec.event, type: 'test' } },
+});
 
 describe('createDeliverer', () => {
   it('sends once what is offered many times, and writes what came of it', async () => {
-    const world = await start();
+    const world = await startWorld();
     for (let n = 0; n < 3; n += 1) world.deliverer.offer(fresh());
     await until('the write', () => world.patches.length === 1);
     world.deliverer.offer(fresh());
@@ -128,7 +32,7 @@ describe('createDeliverer', () => {
   });
 
   it('an outcome that cannot be written is written later; the call is not repeated', async () => {
-    const world = await start();
+    const world = await startWorld();
     world.away = true;
     world.deliverer.offer(fresh());
     await until('the call', () => world.calls.length === 1);
@@ -138,7 +42,7 @@ describe('createDeliverer', () => {
   });
 
   it('tries again until it is taken, the time of the next attempt in the status first', async () => {
-    const world = await start();
+    const world = await startWorld();
     let left = 2;
     world.answer = () => (left-- > 0 ? failed('connect') : answered(200));
     world.deliverer.offer(fresh());
@@ -149,7 +53,7 @@ describe('createDeliverer', () => {
   });
 
   it('does not send before its time', async () => {
-    const world = await start();
+    const world = await startWorld();
     const nextAttemptAt = new Date(Date.now() + 150).toISOString();
     world.deliverer.offer({ ...fresh(), status: { phase: 'Pending', nextAttemptAt } });
     await until('the call', () => world.calls.length === 1);
@@ -157,7 +61,7 @@ describe('createDeliverer', () => {
   });
 
   it('calls as the tenant that it is for: short names are theirs, and so is the share of the places', async () => {
-    const world = await start();
+    const world = await startWorld();
     world.deliverer.offer(fresh());
     await until('the call', () => world.calls.length === 1);
     expect(world.calls[0]).toMatchObject({ namespace: 'shop', group: 'shop' });
@@ -167,7 +71,7 @@ describe('createDeliverer', () => {
     [{ inCluster: true } as const, 'Pending'],
     [{}, 'DeadLetter'],
   ])('404 of a Service, however it is called, is a matter of time: %j', async (more, phase) => {
-    const world = await start();
+    const world = await startWorld();
     world.answer = () => answered(404, more);
     world.deliverer.offer({ ...fresh(), status: { phase: 'Pending', refusals: 2 } });
     await until('the write', () => world.patches.length > 0);
@@ -175,7 +79,7 @@ describe('createDeliverer', () => {
   });
 
   it('of a dead endpoint only probes are sent', async () => {
-    const world = await start();
+    const world = await startWorld();
     world.answer = () => failed('connect');
     for (let n = 0; n < 50; n += 1) {
       const delivery = fresh();
@@ -190,7 +94,7 @@ describe('createDeliverer', () => {
   });
 
   it.each([429, 503])('%i with Retry-After: the endpoint’s other deliveries wait as well', async (status) => {
-    const world = await start();
+    const world = await startWorld();
     world.webhook = webhookOf({ concurrency: 1 });
     world.answer = () => (world.calls.length === 1 ? tooMany(status) : answered(200));
     for (const name of ['jd-1', 'jd-2', 'jd-3']) world.deliverer.offer(fresh({ name }));
@@ -200,7 +104,7 @@ describe('createDeliverer', () => {
   });
 
   it('who asks for a redelivery does not wait for the end of a pause', async () => {
-    const world = await start(3_600_000);
+    const world = await startWorld({ retryAfterCeilingMs: 3_600_000 });
     world.answer = () => (world.calls.length === 1 ? tooMany(429, '3600') : answered(200));
     world.deliverer.offer(fresh());
     await until('the first call', () => world.calls.length === 1);
@@ -208,13 +112,31 @@ describe('createDeliverer', () => {
     await until('the second', () => world.calls.length === 2);
   });
 
+  it.each<[string, (delivery: WebhookDelivery) => WebhookDelivery]>([
+    ['a redelivery', (delivery) => askAgain(delivery)],
+    ['a test', asTest],
+  ])('%s that a person asks for does not wait for a breaker that is open', async (_what, ask) => {
+    const world = await startWorld({ breakerOpenMs: 3_600_000 });
+    world.answer = () => failed('connect');
+    for (const name of ['jd-1', 'jd-2', 'jd-3', 'jd-4']) world.deliverer.offer(fresh({ name, uid: name }));
+    await until('it to be open', () => world.calls.length >= 3);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const before = world.calls.length;
+    world.answer = () => answered(200);
+    const metadata = { name: 'jd-5', uid: 'jd-5' };
+    world.deliverer.offer(ask(fresh(metadata)));
+    await until('the call', () => world.calls.length > before);
+    expect(world.calls[before]?.headers?.['webhook-id']).toBe('jd-5');
+    await until('the others after it', () => world.calls.length === before + 5);
+  });
+
   it('a person’s request for a redelivery is a new round under the same id', async () => {
-    const world = await start();
+    const world = await startWorld();
     const done = {
       ...fresh(),
       status: { phase: 'Delivered' as const, attempts: 1, finishedAt: 'x', deliveredAt: 'x' },
     };
-    const asked = { ...done, metadata: { ...done.metadata, annotations: { [ANNOTATION_REDELIVER]: '1' } } };
+    const asked = askAgain(done);
     world.deliverer.offer(asked);
     await until('delivered again', () => world.patches.at(-1)?.status.phase === 'Delivered');
     expect(world.patches[0]?.status).toMatchObject({ phase: 'Pending', redelivered: '1', finishedAt: null });
@@ -225,7 +147,7 @@ describe('createDeliverer', () => {
   });
 
   it('what waits for an endpoint is tried soon after that was mended, and the time of it is written', async () => {
-    const world = await start();
+    const world = await startWorld();
     const broken = webhookOf({ url: 'http://wrong/x' });
     world.webhook = broken;
     const nextAttemptAt = new Date(Date.now() + 3_600_000).toISOString();
@@ -248,7 +170,7 @@ describe('createDeliverer', () => {
 
   it('a call that fails while its endpoint is being mended is made again soon', async () => {
     // Not after the hour that the first answer asks for.
-    const world = await start(3_600_000);
+    const world = await startWorld({ retryAfterCeilingMs: 3_600_000 });
     const broken = webhookOf({ url: 'http://wrong/x' });
     world.webhook = broken;
     world.answer = ({ url }) => {
@@ -263,7 +185,7 @@ describe('createDeliverer', () => {
   });
 
   it('what it writes of a request that is too long is what the watch cache takes for seen', async () => {
-    const world = await start();
+    const world = await startWorld();
     const asked = fresh({ annotations: { [ANNOTATION_REDELIVER]: 'x'.repeat(100) } });
     world.deliverer.offer({ ...asked, status: { phase: 'Delivered', attempts: 1 } });
     await until('delivered again', () => world.patches.at(-1)?.status.phase === 'Delivered');
@@ -280,7 +202,7 @@ describe('createDeliverer', () => {
     ],
     ['disabled', webhookOf({ disabled: true }), { phase: 'DeadLetter', reason: 'EndpointDisabled' }],
   ])('a Webhook that is %s gets nothing', async (_name, webhook, status) => {
-    const world = await start();
+    const world = await startWorld();
     world.webhook = webhook;
     world.deliverer.offer(fresh());
     await until('the end', () => world.patches.length === 1);
@@ -289,19 +211,67 @@ describe('createDeliverer', () => {
   });
 
   it.each<[string, Webhook | undefined]>([
+    ['is deleted', undefined],
+    ['has made way for a namesake', webhookOf({}, { uid: 'other' })],
+  ])('what waits for a Webhook that %s ends at once, also for the next leader', async (_name, after) => {
+    const world = await startWorld();
+    const nextAttemptAt = new Date(Date.now() + 3_600_000).toISOString();
+    const waiting = { phase: 'Pending' as const, attempts: 1, nextAttemptAt };
+    world.deliverer.offer({ ...fresh(), status: waiting });
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    world.webhook = after;
+    world.deliverer.webhookChanged(webhookOf(), after);
+    world.deliverer.offer({ ...fresh({ name: 'jd-2', uid: 'd-2' }), status: waiting });
+    await until('both ends', () => world.patches.length === 2);
+    const cancelled = { phase: 'Cancelled', reason: 'WebhookDeleted' };
+    expect(world.patches.map(({ status }) => status)).toMatchObject([cancelled, cancelled]);
+    expect(world.calls).toHaveLength(0);
+  });
+
+  it('what is not due does not end, and is not sent, because the watch has not brought its Webhook', async () => {
+    const world = await startWorld();
+    world.seen = { webhook: undefined };
+    const nextAttemptAt = new Date(Date.now() + 150).toISOString();
+    world.deliverer.offer({ ...fresh(), status: { phase: 'Pending', nextAttemptAt } });
+    await until('the call', () => world.calls.length === 1);
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(nextAttemptAt));
+  });
+
+  it.each<[string, Webhook | undefined]>([
     ['has not brought', undefined],
     ['still shows a namesake of', webhookOf({}, { uid: 'other' })],
     ['still shows as disabled', webhookOf({ disabled: true })],
   ])('a Webhook that the watch %s gets its delivery', async (_name, webhook) => {
-    const world = await start();
+    const world = await startWorld();
     world.seen = { webhook };
     world.deliverer.offer(fresh());
     await until('delivered', () => world.patches.at(-1)?.status.phase === 'Delivered');
     expect(world.calls).toHaveLength(1);
   });
 
+  it('in a namespace that is not opted in nothing is sent, begun anew or ended; opted in again it is', async () => {
+    const world = await startWorld();
+    const nextAttemptAt = new Date(Date.now() + 50).toISOString();
+    world.deliverer.offer({ ...fresh(), status: { phase: 'Pending', nextAttemptAt } });
+    world.served = false;
+    world.deliverer.namespaceChanged('shop');
+    const metadata = { name: 'jd-2', uid: 'd-2', annotations: { [ANNOTATION_REDELIVER]: '1' } };
+    world.deliverer.offer({ ...fresh(metadata), status: { phase: 'DeadLetter' } });
+    world.webhook = undefined;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    world.deliverer.namespaceChanged('shop');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect([world.calls.length, world.patches.length]).toEqual([0, 0]);
+    world.webhook = webhookOf();
+    world.served = true;
+    world.deliverer.namespaceChanged('other');
+    expect(world.calls).toHaveLength(0);
+    world.deliverer.namespaceChanged('shop');
+    await until('both', () => world.calls.length === 2);
+  });
+
   it('nothing is cancelled while the API server cannot be asked', async () => {
-    const world = await start();
+    const world = await startWorld();
     world.seen = { webhook: undefined };
     world.away = true;
     world.deliverer.offer(fresh());
@@ -312,13 +282,12 @@ describe('createDeliverer', () => {
   });
 
   it('one that hangs takes its own places only; stopping ends the call without counting it', async () => {
-    const world = await start();
+    const world = await startWorld();
     world.answer = (call) =>
       new Promise((resolve) => call.signal?.addEventListener('abort', () => resolve(failed('aborted'))));
     world.deliverer.offer(fresh());
     await until('the call', () => world.calls.length === 1);
-    await stop?.();
-    stop = undefined;
+    await stopWorld();
     expect(world.patches).toEqual([]);
   });
 });

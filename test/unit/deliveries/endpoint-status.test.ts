@@ -13,10 +13,12 @@ const DISABLE_AFTER_MS = 5 * DAY_MS;
 function start() {
   const stored: Record<string, unknown> = {};
   const disabled: string[] = [];
+  const metadata: object[] = [];
   let writes = 0;
   const client = {
-    patch: (_ref: unknown, { body }: { body: { status: Record<string, unknown> } }) => {
+    patch: (_ref: unknown, { body }: { body: { metadata: object; status: Record<string, unknown> } }) => {
       writes += 1;
+      metadata.push(body.metadata);
       Object.assign(stored, body.status);
       for (const [key, value] of Object.entries(stored))
         if (value === null) Reflect.deleteProperty(stored, key);
@@ -29,11 +31,18 @@ function start() {
       { disableAfterMs: DISABLE_AFTER_MS },
     );
   const webhook = (generation = 1): Webhook => ({
-    ...webhookOf({}, { generation }),
+    ...webhookOf({}, { generation, resourceVersion: '7' }),
     status: structuredClone(stored),
   });
-  return { lead, webhook, disabled, stored, writes: () => writes };
+  return { lead, webhook, disabled, stored, metadata, writes: () => writes };
 }
+
+const disabledBy = (generation: number) => ({
+  reason: 'Gone' as const,
+  message: 'the endpoint answered 410',
+  since: '2030-01-01T00:00:00.000Z',
+  generation,
+});
 
 describe('createEndpointStatus', () => {
   it('disables what has failed again and again for long, and counts on after a change of leaders', () => {
@@ -74,6 +83,25 @@ describe('createEndpointStatus', () => {
     status.failed(webhook(2), 'HTTP 503', T0 + 122 * HOUR_MS);
     expect(disabled).toHaveLength(1);
     expect(stored).toMatchObject({ failing: { attempts: 1, generation: 2 } });
+  });
+
+  it('says no longer that it is disabled when its spec has changed since, unless it is disabled anew', () => {
+    const { lead, webhook, stored, metadata, writes } = start();
+    const status = lead();
+    status.gone(webhook(), T0);
+    status.seen(webhook());
+    expect(stored.disabled).toMatchObject({ generation: 1 });
+    expect(writes()).toBe(1);
+    status.seen(webhook(2));
+    expect(stored.disabled).toBeUndefined();
+    // Upon what was seen, and nothing newer.
+    expect(metadata.at(-1)).toEqual({ uid: 'w-uid', resourceVersion: '7' });
+    status.succeeded(webhook(2), T0);
+    expect(stored.disabled).toBeUndefined();
+    status.gone(webhook(2), T0 + 1);
+    // A watch that is behind.
+    status.seen({ ...webhook(2), status: { disabled: disabledBy(1) } });
+    expect(stored.disabled).toMatchObject({ generation: 2 });
   });
 
   it('a success ends the row', () => {
