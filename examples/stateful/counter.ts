@@ -40,7 +40,7 @@ let rests = false;
 /** What happens is told to the store, which gives it its time: one clock for all pods. */
 async function tell(event: string, detail: object = {}): Promise<void> {
   const entry = JSON.stringify({ event, ...who, key, count, ...detail });
-  await fetch(`${store}/journal`, { method: 'POST', body: entry, signal: AbortSignal.timeout(5_000) });
+  await fetch(`${store}/journal`, { method: 'POST', body: entry, signal: AbortSignal.timeout(20_000) });
 }
 
 async function saveAndSayGoodbye(): Promise<void> {

@@ -60,6 +60,8 @@ export interface ApplicationView {
   readonly live: LiveState | undefined;
   /** UIDs of workloads that were patched in this pass: once must do. */
   readonly tried: ReadonlySet<string>;
+  /** UIDs of pods whose removal was refused in this pass, and why. */
+  readonly refused?: ReadonlyMap<string, string>;
   readonly caBundleSha256: string;
   /** SHA-256 of the certificate that signs those of applications now, in hex; undefined: applications have none. */
   readonly issuerSha256: string | undefined;
@@ -149,6 +151,7 @@ export type Step =
   | {
       readonly do: 'remove-pods';
       readonly pods: readonly RemovablePod[];
+      /** One for each of the pods, in their order; told of those that were removed. */
       readonly events: readonly PlannedEvent[];
     }
   /** Of the Application itself. */

@@ -80,6 +80,9 @@ export const askSchema = z.object({
 });
 export type Ask = z.infer<typeof askSchema>;
 
+/** A pod that was to go by DELETE is deleted afterwards, whatever the cause is called: who deletes asks no PodDisruptionBudget. */
+const removalSchema = z.enum(['delete']);
+
 export const conversationPodSchema = z.object({
   uid,
   name: z.string().min(1).max(253),
@@ -89,6 +92,16 @@ export const conversationPodSchema = z.object({
     .optional()
     .describe(
       'Why somebody wanted to remove it and was refused; the controller carries that out afterwards.',
+    ),
+  removal: removalSchema
+    .optional()
+    .describe('It was to be deleted, although the cause is eviction (a taint, a preemption).'),
+  removalError: z
+    .string()
+    .max(256)
+    .optional()
+    .describe(
+      'Why its removal was refused, as by a PodDisruptionBudget; of one pod of a conversation at a time.',
     ),
   ask: askSchema.optional().describe('pod form: how this pod was asked.'),
   confirmation: confirmationSchema.optional().describe('pod form: its goodbye.'),
@@ -141,17 +154,27 @@ export const conversationSchema = z.object({
     .describe('The last deadline has passed and the failure policy is give-up: held until a person decides.'),
   outcome: z.enum(OUTCOMES).optional().describe('How it ended; absent: it goes on.'),
   endedAt: time.optional(),
-  doneAt: time.optional().describe('Its pods are gone; it is only kept to know a repeated goodbye again.'),
+  doneAt: time
+    .optional()
+    .describe(
+      'Its pods are gone, or it was cancelled and its deadline has passed; it is only kept to know a goodbye again that is repeated or late.',
+    ),
   nodeSelector: z
     .record(z.string().max(317), z.string().max(63))
     .optional()
     .describe('requested: labels of the nodes to move to.'),
+  movedAt: time
+    .optional()
+    .describe('requested: when all pod templates had the node selector; it is not written again.'),
 });
 export type Conversation = z.infer<typeof conversationSchema>;
 
 export const goingPodSchema = z.object({
   name: z.string().min(1).max(253),
   cause: z.enum(SHUTDOWN_CAUSES),
+  removal: removalSchema
+    .optional()
+    .describe('It was to be deleted, although the cause is eviction (a taint, a preemption).'),
   requestedAt: time,
 });
 export type GoingPod = z.infer<typeof goingPodSchema>;
@@ -186,6 +209,11 @@ export const shutdownStatusSchema = z.object({
 });
 export type ShutdownStatus = z.infer<typeof shutdownStatusSchema>;
 
+/** Whether it is removed by an eviction, which a PodDisruptionBudget may put off; else by a deletion. */
+export function isEvicted({ cause, removal }: Pick<ConversationPod, 'cause' | 'removal'>): boolean {
+  return cause === 'eviction' && removal !== 'delete';
+}
+
 /** As much of a conversation as tells whether its pods may go; a watch cache keeps no more. */
 export type ConversationProgress = Pick<
   Conversation,
@@ -209,6 +237,22 @@ export function letsGo(conversation: ConversationProgress): boolean {
   return conversation.outcome === undefined
     ? isConfirmed(conversation)
     : conversation.outcome !== 'cancelled';
+}
+
+/** It moves: it has said goodbye, and its successors do not run yet. */
+export function isMoving(conversation: Conversation): boolean {
+  return conversation.reason === 'requested' && letsGo(conversation) && conversation.doneAt === undefined;
+}
+
+/**
+ * It moves, or lets pods go that somebody wants to remove, and a person may still call that off. Pods that nobody has named go with their workload:
+ * that cannot be taken back.
+ */
+export function isUnderWay(conversation: Conversation): boolean {
+  const { scope, outcome, doneAt, pods } = conversation;
+  if (!letsGo(conversation) || outcome === 'completed' || doneAt !== undefined) return false;
+  if (isMoving(conversation)) return true;
+  return scope === 'pods' && pods.some(({ cause }) => cause !== undefined);
 }
 
 /** Whether a pod of the application may go as far as the conversations say. */

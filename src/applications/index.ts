@@ -7,6 +7,7 @@ export {
 } from './application-controller.ts';
 export * from './application.ts';
 export * from './conversation.ts';
+export { completePodsOf, isComplete, type CompletePods } from './complete-signal.ts';
 export { hasEnded, hasStarted, type PodProgress } from './pod-progress.ts';
 export type { ShutdownCall, ShutdownCaller } from './shutdown/call-application.ts';
 export type { CallEnd } from './shutdown/conversation-calls.ts';

@@ -21,7 +21,13 @@ import { performShutdown, type ShutdownStep } from './shutdown/shutdown-steps.ts
 /** What became of a step. */
 export type Outcome =
   /** The plan goes on with this view. `happened: false`: somebody else had done it, so there is nothing to tell. */
-  | { readonly then: 'plan'; readonly view: ApplicationView; readonly happened?: false }
+  | {
+      readonly then: 'plan';
+      readonly view: ApplicationView;
+      readonly happened?: false;
+      /** Instead of what the step would tell: not all of it has happened. */
+      readonly events?: readonly PlannedEvent[];
+    }
   /** The rest can wait until others had their turn. */
   | { readonly then: 'yield' }
   /** A watch tells what became of it. */

@@ -1,6 +1,7 @@
 import { FINALIZER_SHUTDOWN } from '../contract/index.ts';
 import { isManaged, type Application } from './application.ts';
 import type { ApplicationView, Step } from './application-view.ts';
+import { isHolding } from './conversation.ts';
 import { planClaims } from './plan-claims.ts';
 import { planCompletion } from './plan-completion.ts';
 import { planAnew, planGone, planOff, planSwitchedOff } from './plan-endings.ts';
@@ -60,16 +61,30 @@ export function planApplication(view: ApplicationView, time: PlanTime): Step {
 
 /** Nothing is kept in order any more; what has to say goodbye is still heard. */
 function planLast(view: ApplicationView, app: Application, time: PlanTime): Step {
-  if (app.metadata.finalizers?.includes(FINALIZER_SHUTDOWN) !== true) return { do: 'rest' };
+  if (!isConcerned(view, app)) return { do: 'rest' };
   if (view.live === undefined) return { do: 'observe' };
   const situation = buildSituation(view, app, view.live, time);
   const step =
     planRotation(situation) ??
     planSwitchedOff(situation) ??
     planUnheld(situation) ??
+    // Nothing is carried out any more, but the signal ends conversations.
+    planCount(situation) ??
     planShutdown(situation) ??
     planLeaving(situation);
   return wokenFor(step, situation);
+}
+
+/**
+ * Its finalizer keeps it as long as it is needed. Where somebody has taken that off, the gate goes on holding its pods as long as it is there: then it
+ * goes on until nothing is left that it holds.
+ */
+function isConcerned({ pods, members }: ApplicationView, { metadata, spec, status }: Application): boolean {
+  if (metadata.finalizers?.includes(FINALIZER_SHUTDOWN) === true) return true;
+  if (!spec.hooks.includes('shutdown')) return false;
+  const { going = {}, conversations = [] } = status?.shutdown ?? {};
+  const isTalking = Object.keys(going).length > 0 || conversations.some(isHolding);
+  return pods.length > 0 || members.some(({ held }) => held) || isTalking;
 }
 
 /** Rests no longer than conversations, tokens, certificates and signals allow. */

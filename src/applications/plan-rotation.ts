@@ -31,7 +31,7 @@ export function planRotation(s: Situation): Step | undefined {
   const isOurs = isRotateRequest(text);
   // Everything else is said to the conversation, if there is one.
   if (!isOurs && s.shutdown !== undefined) return undefined;
-  const handled = { handledRotation: text.slice(0, MAX_REMEMBERED) };
+  const handled = { handledRotation: text.slice(0, MAX_REMEMBERED).toWellFormed() };
   if (handledRotation === handled.handledRotation) return { do: 'drop-request', request: text };
   const problem = isOurs ? whyNot(s, text) : 'its shutdown hook is off';
   if (problem !== undefined) {

@@ -1,5 +1,5 @@
 import { isConflict, isNotFound, type ProcessResult } from '../kube/index.ts';
-import type { ApplicationView, Step } from './application-view.ts';
+import type { ApplicationView, PlannedEvent, Step } from './application-view.ts';
 import type { Application, ApplicationStatus } from './application.ts';
 import { refOf } from './application-writer.ts';
 import type { Deadlines } from './shutdown/deadlines.ts';
@@ -167,7 +167,7 @@ function report(
   if (outcome.then === 'plan' && outcome.happened === false) return;
   const app = outcome.then === 'plan' ? outcome.view.application : view.application;
   if ('status' in step) countEnded(view.application?.status, step.status, deps.metrics);
-  const events = 'events' in step ? step.events : [];
+  const events = eventsOf(step, outcome);
   recordEvents(app ?? view.application, view.namespace, events, deps);
   deps.logger.info('application step', {
     step: step.do,
@@ -178,6 +178,11 @@ function report(
     ...('workload' in step ? { kind: step.workload.ref.kind, workload: step.workload.ref.name } : {}),
     reasons: events.map(({ reason }) => reason),
   });
+}
+
+function eventsOf(step: Exclude<Step, { do: 'rest' }>, outcome: Outcome): readonly PlannedEvent[] {
+  const planned = 'events' in step ? step.events : [];
+  return outcome.then === 'plan' ? (outcome.events ?? planned) : planned;
 }
 
 /** Conversations that have ended with this write. */

@@ -6,6 +6,7 @@ import {
   type ApplicationSpec,
   type ApplicationStatus,
 } from './application.ts';
+import { completePodsOf, type CompletePods } from './complete-signal.ts';
 import type { ApplicationView, LiveState } from './application-view.ts';
 import type { Conversation, ShutdownSpec } from './conversation.ts';
 import type { LiveWorkload } from './live-workload.ts';
@@ -41,6 +42,8 @@ export interface Situation extends PlanTime {
   readonly completeAction: CompleteAction;
   /** How it wants to be asked to shut down; undefined: the hook is off. */
   readonly shutdown: ShutdownSpec | undefined;
+  /** The pods that are complete, as the application has said; undefined: it has not. */
+  readonly complete: CompletePods | undefined;
   /** It has said that it is complete, and that is, or was, carried out. */
   readonly completing: boolean;
   /** Our finalizer is on the Application. */
@@ -57,6 +60,7 @@ export function buildSituation(
 ): Situation {
   const managed = isManaged(app);
   const status = app.status ?? {};
+  const complete = completePodsOf(app);
   const bound = new Set((status.workloads ?? []).map(({ uid }) => uid));
   const asking = live.workloads
     .filter((workload) => (managed ? asksByItself(workload) : isListed(app, workload)))
@@ -81,10 +85,8 @@ export function buildSituation(
     hooks,
     completeAction: wanted.completeAction,
     shutdown: view.namespaceState === 'disabled' ? undefined : shutdownOf(hasWorkload, app.spec, wanted),
-    completing:
-      status.signals?.complete !== undefined &&
-      wanted.completeAction !== 'none' &&
-      app.spec.hooks.includes('complete'),
+    complete,
+    completing: complete === 'all',
     isKept: app.metadata.finalizers?.includes(FINALIZER_SHUTDOWN) === true,
     podCount: view.pods.filter(({ deleting }) => !deleting).length,
   };

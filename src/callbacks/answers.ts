@@ -56,6 +56,8 @@ const REFUSALS: Readonly<Record<SignalRefusal, string>> = {
     'The conversation that "conversation" names is over without this goodbye, or there is none. Leave the field out to say goodbye all the same.',
   'shutdown-cancelled':
     'The shutdown was cancelled: the application goes on living. The goodbye was not stored.',
+  'goodbye-too-late':
+    'The shutdown that it answers is over: its deadline had passed, or a person had let the pods go. The goodbye was not stored, and no other pod goes without being asked.',
   'too-many-goodbyes':
     'There is no room for more goodbyes that nobody has asked for. Send it when the pod is asked.',
   'complete-when-needs-pod-identity':

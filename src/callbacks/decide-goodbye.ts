@@ -23,6 +23,8 @@ export type GoodbyeRefusal =
   | 'conversation-over'
   /** The shutdown was called off; the application goes on living. */
   | 'shutdown-cancelled'
+  /** It comes after the deadline, or after a person's release: the pods went without it, and no others go on the strength of it. */
+  | 'goodbye-too-late'
   /** There is no room for more goodbyes that nobody asked for. */
   | 'too-many-goodbyes';
 
@@ -58,7 +60,7 @@ type Known = Pick<KnownApplication, 'signals' | 'shutdown'>;
  * What a proven goodbye means, as far as this state of the Application tells. Pure. Of what it says, `already` and `refused` hold only for a
  * live state: the cache may not know yet of a conversation that the application has been asked in.
  */
-export function decideGoodbye(known: Known, sender: GoodbyeSender, nowMs: number): GoodbyeDecision {
+export function decideGoodbye(known: Known, sender: GoodbyeSender): GoodbyeDecision {
   const { pod: named, proven } = sender;
   if (proven !== undefined && named !== undefined && named !== proven.name && named !== proven.uid)
     return refused('pod-of-another-name');
@@ -66,7 +68,7 @@ export function decideGoodbye(known: Known, sender: GoodbyeSender, nowMs: number
   const open = listed.filter(({ outcome }) => outcome === undefined);
   const ended = listed.filter(({ outcome }) => outcome !== undefined);
   if (sender.conversation !== undefined) return answerNamed(sender.conversation, open, ended, sender);
-  return answerOpen(open, ended, sender) ?? answerEnded(ended, sender, nowMs) ?? volunteer(known, sender);
+  return answerOpen(open, ended, sender) ?? answerEnded(ended, sender) ?? volunteer(known, sender);
 }
 
 function answerNamed(
@@ -112,7 +114,8 @@ function answerOfPod(
   const before = findPod(ended, sender);
   if (before.kind === 'found') {
     const last = before.places.at(-1);
-    if (last !== undefined && letsGo(last.conversation)) return alreadyOf(last.conversation, last);
+    if (last !== undefined && last.conversation.outcome !== 'cancelled')
+      return answerOver(last.conversation, last);
   }
   // A pod that nobody has asked, and that is surely none of those that were, speaks for itself.
   if (sender.proven !== undefined) return undefined;
@@ -140,7 +143,6 @@ function confirmOf(places: readonly (ConfirmationPlace & { readonly pod: ListedP
 function answerEnded(
   ended: readonly ListedConversation[],
   sender: GoodbyeSender,
-  nowMs: number,
 ): GoodbyeDecision | undefined {
   const latest = ended.reduce<ListedConversation | undefined>(
     (one, other) => (one !== undefined && (one.endedAt ?? '') > (other.endedAt ?? '') ? one : other),
@@ -150,10 +152,23 @@ function answerEnded(
   const found = findPod(ended, sender);
   const own = found.kind === 'found' ? found.places.at(-1) : undefined;
   const conversation = own?.conversation ?? latest;
-  if (conversation.outcome === 'cancelled')
-    return Date.parse(conversation.deadline) > nowMs ? refused('shutdown-cancelled') : undefined;
-  // Of the pod form only the pod that was asked has spoken before.
-  return conversation.form === 'pod' && own === undefined ? undefined : alreadyOf(conversation, own);
+  // Of the pod form only the pod that was asked has spoken before; who cannot be told from one whose shutdown was called off is not heard.
+  const isOthers = conversation.form === 'pod' && own === undefined;
+  if (isOthers && (conversation.outcome !== 'cancelled' || sender.proven !== undefined)) return undefined;
+  return answerOver(conversation, own);
+}
+
+/** How a conversation ended of which this goodbye is a repeat, or for which it comes too late. */
+function answerOver(
+  conversation: ListedConversation,
+  own: { readonly pod: ListedPod } | undefined,
+): GoodbyeDecision {
+  const { outcome, confirmedAt } = conversation;
+  if (outcome === 'cancelled') return refused('shutdown-cancelled');
+  const isUnheard = outcome === 'timed-out' || outcome === 'released';
+  return isUnheard && (own?.pod.confirmedAt ?? confirmedAt) === undefined
+    ? refused('goodbye-too-late')
+    : alreadyOf(conversation, own);
 }
 
 function volunteer({ signals, shutdown }: Known, { address, proven }: GoodbyeSender): GoodbyeDecision {
@@ -170,10 +185,6 @@ function volunteer({ signals, shutdown }: Known, { address, proven }: GoodbyeSen
   if (receivedAt !== undefined) return { kind: 'already', receivedAt };
   if ((shutdown.volunteered?.size ?? 0) >= MAX_VOLUNTEERED) return refused('too-many-goodbyes');
   return { kind: 'volunteer', key };
-}
-
-function letsGo({ outcome }: ListedConversation): boolean {
-  return outcome !== undefined && outcome !== 'cancelled';
 }
 
 /** The same each time: of when the goodbye was stored, or, if it never was, of when the conversation ended. */

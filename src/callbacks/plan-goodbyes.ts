@@ -95,7 +95,7 @@ export function planGoodbyes(known: KnownApplication, goodbyes: readonly Goodbye
     const nowMs = Date.parse(value.receivedAt);
     const holding = groundsTests(grounds, known, nowMs);
     if (holding === undefined) return { by: 'void' };
-    const decision = decideGoodbye(known, sender, nowMs);
+    const decision = decideGoodbye(known, sender);
     if (decision.kind === 'confirm' || decision.kind === 'volunteer')
       for (const test of holding) tests.set(test.path, test);
     switch (decision.kind) {

@@ -118,7 +118,7 @@ export function createSignalReceiver(
     const sender =
       pod === undefined ? said : { ...said, proven: pod, address: proven.address ?? said.address };
     // Who is asked may answer: there are no more of these than the conversation has pods.
-    const asked = hooks.includes(hook) && decideGoodbye(application, sender, clock.now()).kind === 'confirm';
+    const asked = hooks.includes(hook) && decideGoodbye(application, sender).kind === 'confirm';
     const turnedAway = asked ? undefined : turnAway(application, hook, CHEAP);
     if (turnedAway !== undefined) return turnedAway;
     const goodbye = { namespace, name, application, grounds, sender, value: valueOf(proven) };

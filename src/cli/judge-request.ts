@@ -1,5 +1,7 @@
 import {
   isHolding,
+  isMoving,
+  isUnderWay,
   type Application,
   type ApplicationStatus,
   type Conversation,
@@ -50,6 +52,8 @@ function showsShutdownEffect(
 ): boolean {
   const now = new Map(after?.conversations.map((conversation) => [conversation.id, conversation]));
   if (request === 'migrate') return (after?.sequence ?? 0) > (before?.sequence ?? 0);
+  const freed = request === 'cancel' ? (before?.conversations ?? []).filter(isUnderWay) : [];
+  if (freed.some(({ id }) => isCalledOff(now.get(id)))) return true;
   return (before?.conversations ?? []).filter(isHolding).some((conversation) => {
     const later = now.get(conversation.id);
     if (later === undefined || !isHolding(later)) return true;
@@ -57,6 +61,11 @@ function showsShutdownEffect(
       request === 'retry' && (later.round > conversation.round || attempts(later) > attempts(conversation))
     );
   });
+}
+
+/** One whose deadline has passed is forgotten at once. */
+function isCalledOff(conversation: Conversation | undefined): boolean {
+  return conversation === undefined || conversation.outcome === 'cancelled';
 }
 
 /** What concerns the conversation before pods go. */
@@ -74,13 +83,16 @@ const JUDGES: Readonly<Record<ShutdownRequest, Judge>> = {
     if (held.length === 0) return nothingHeld(app);
     return yes(`${pods(held, app)} may go without a goodbye; what is not saved by now is lost`);
   },
-  cancel(held, app) {
+  cancel(holding, app) {
+    const held = [...holding, ...(app.status?.shutdown?.conversations ?? []).filter(isUnderWay)];
     if (held.length === 0) return nothingHeld(app);
     if (held.some(({ scope }) => scope === 'application')) {
       return no(
         'all of it is being deleted, which Kubernetes cannot take back; wait for its goodbye, or request release',
       );
     }
+    if (held.every(isMoving))
+      return yes('it is not moved any more; a node selector that was written stays in its pod template');
     return yes(`${pods(held, app)} will not be removed`);
   },
   migrate(held, { spec, status = {} }, { nodeSelector }) {

@@ -29,6 +29,7 @@ const POLL_MS = 200;
 const MAX_CONFLICTS = 10;
 /** For the controller to forget that it has carried out the same request before. */
 const FORGET_MS = 5_000;
+const NODES = { apiVersion: 'v1', plural: 'nodes' } as const;
 const EVENTS = { apiVersion: 'v1', plural: 'events' } as const;
 
 /**
@@ -44,6 +45,8 @@ export async function sendRequest(
   const { print } = deps;
   const before = await write(deps, options);
   const { name, namespace } = before.metadata;
+  if (await isWithoutNode(deps, options.request))
+    print('warning: no node has these labels now; its pods wait until one does, or until krake-hooks cancel');
   if (options.waitMs === 0) {
     print('not waited for; see it with ' + describeCommand(namespace, name));
     return 0;
@@ -99,6 +102,18 @@ async function write(deps: SendRequestDeps, options: SendRequestOptions): Promis
       // It has changed since it was judged, so it is judged again.
       if (!isConflict(error) || ++conflicts > MAX_CONFLICTS) throw error;
     }
+  }
+}
+
+/** Whoever may not list nodes is not warned. */
+async function isWithoutNode({ client }: SendRequestDeps, { nodeSelector }: ParsedRequest): Promise<boolean> {
+  const labels = Object.entries(nodeSelector).map((pair) => pair.join('='));
+  if (labels.length === 0) return false;
+  try {
+    const { items } = await client.list(NODES, undefined, { labelSelector: labels.join(','), limit: 1 });
+    return items.length === 0;
+  } catch {
+    return false;
   }
 }
 

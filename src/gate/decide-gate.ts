@@ -1,4 +1,4 @@
-import { isFreeToGo, isHolding } from '../applications/index.ts';
+import { isComplete, isFreeToGo, isHolding } from '../applications/index.ts';
 import type { ShutdownCause } from '../contract/index.ts';
 import type { Cause } from './cause-of.ts';
 import { isAbout, type GateApplication } from './gate-application.ts';
@@ -27,6 +27,8 @@ export type PassReason = (typeof PASS_REASONS)[number];
 export interface Asked {
   readonly pod: PodFacts;
   readonly cause: Cause;
+  /** By the eviction subresource, which a PodDisruptionBudget may refuse; else by DELETE. */
+  readonly byEviction: boolean;
 }
 
 export type GateDecision =
@@ -46,7 +48,7 @@ const POD_CHECKS: readonly Check<[Asked]>[] = [
 
 const APPLICATION_CHECKS: readonly Check<[GateApplication, Asked]>[] = [
   ['hook-off', (application) => !application.asksForShutdown],
-  ['complete', (application) => application.isComplete],
+  ['complete', (application, { pod }) => isComplete(application.complete, pod)],
   ['free', (application, { pod }) => isFreeToGo(application.conversations, pod.uid)],
   [
     'cause-not-chosen',

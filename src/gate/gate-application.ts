@@ -1,4 +1,9 @@
-import type { Application, ConversationProgress } from '../applications/index.ts';
+import {
+  completePodsOf,
+  type Application,
+  type CompletePods,
+  type ConversationProgress,
+} from '../applications/index.ts';
 import { DEFAULT_SHUTDOWN, type ShutdownCause } from '../contract/index.ts';
 
 /** What of an Application decides whether a pod of it may go. */
@@ -7,19 +12,21 @@ export interface GateApplication {
   readonly asksForShutdown: boolean;
   /** Before what it is asked. */
   readonly causes: readonly ShutdownCause[];
-  readonly isComplete: boolean;
+  /** The pods of which it has said that they are complete. */
+  readonly complete: CompletePods | undefined;
   readonly conversations: readonly ConversationProgress[];
 }
 
 const NO_CONVERSATIONS: readonly ConversationProgress[] = [];
 
 /** Of the Application as it was read; refers to parts of it. */
-export function gateApplicationOf({ metadata, spec, status }: Application): GateApplication {
+export function gateApplicationOf(application: Application): GateApplication {
+  const { metadata, spec, status } = application;
   return {
     uid: metadata.uid,
     asksForShutdown: spec.hooks.includes('shutdown'),
     causes: spec.shutdown?.causes ?? DEFAULT_SHUTDOWN.causes,
-    isComplete: status?.signals?.complete !== undefined,
+    complete: completePodsOf(application),
     conversations: status?.shutdown?.conversations ?? NO_CONVERSATIONS,
   };
 }

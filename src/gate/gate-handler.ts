@@ -80,7 +80,8 @@ export function createGateHandler(deps: GateHandlerDeps, options: GateHandlerOpt
 
   /**
    * From what the cache shows; only of an Application that it has: one that it does not have yet may be there. And only what stays as it is: a pod
-   * that was let go is not held again, while hooks are switched on and a namesake begins anew, which a silent watch does not tell.
+   * that was let go is not held again (but after a person's cancel), while hooks are switched on and a namesake begins anew, which a silent watch
+   * does not tell.
    */
   function passesAtOnce(namespace: string, asked: Asked): PassReason | undefined {
     const reason = checkPod(asked);

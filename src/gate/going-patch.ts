@@ -2,6 +2,7 @@ import {
   MAX_CONVERSATION_PODS,
   type Application,
   type Conversation,
+  type ConversationPod,
   type GoingPod,
 } from '../applications/index.ts';
 import { SHUTDOWN_CAUSES, type ShutdownCause } from '../contract/index.ts';
@@ -9,16 +10,25 @@ import { SHUTDOWN_CAUSES, type ShutdownCause } from '../contract/index.ts';
 /** No more pods of one application wait to be taken up; whoever asks for another one is refused and comes back. */
 export const MAX_GOING_PODS = MAX_CONVERSATION_PODS;
 
-/** Its removal is remembered, for this cause or a stronger one: nothing needs to be stored. A person's deletion is carried out as one, not as an eviction. */
-export function isRecorded({ status }: Application, podUid: string, cause: ShutdownCause): boolean {
+/** Why a pod is to go, and how. */
+export type Wish = Pick<GoingPod, 'cause' | 'removal'>;
+
+/** Its removal is remembered, for this cause or a stronger one: nothing needs to be stored. A deletion is carried out as one, not as an eviction. */
+export function isRecorded({ status }: Application, podUid: string, wish: Wish): boolean {
   const { going = {}, conversations = [] } = status?.shutdown ?? {};
   const known = [
-    Object.hasOwn(going, podUid) ? going[podUid]?.cause : undefined,
+    Object.hasOwn(going, podUid) ? going[podUid] : undefined,
     ...conversations
       .filter(({ outcome }) => outcome === undefined)
-      .map(({ pods }) => pods.find(({ uid }) => uid === podUid)?.cause),
+      .map(({ pods }) => pods.find(({ uid }) => uid === podUid)),
   ];
-  return known.some((other) => other !== undefined && strengthOf(other) >= strengthOf(cause));
+  return known.some((other) => other !== undefined && covers(other, wish));
+}
+
+/** Whether what is known of a pod says no less than this wish. */
+export function covers({ cause, removal }: Pick<ConversationPod, keyof Wish>, wish: Wish): boolean {
+  if (cause === undefined || strengthOf(cause) < strengthOf(wish.cause)) return false;
+  return cause !== wish.cause || wish.removal === undefined || wish.removal === removal;
 }
 
 /**
@@ -35,7 +45,7 @@ export function cancelledFor(
     pods.some(({ uid }) => uid === podUid),
   );
   if (about.some(({ outcome }) => outcome === undefined)) return undefined;
-  return about.find(({ outcome }) => outcome === 'cancelled');
+  return about.find(({ outcome, doneAt }) => outcome === 'cancelled' && doneAt === undefined);
 }
 
 /** The strongest stands first in the list. */

@@ -4,7 +4,14 @@ import { KubeApiError, type Clock, type KubeClient } from '../kube/index.ts';
 import { decideGate, type Asked, type PassReason } from './decide-gate.ts';
 import type { GateMetrics } from './gate-metrics.ts';
 import { gateApplicationOf } from './gate-application.ts';
-import { buildGoingPatch, cancelledFor, goingCapacity, isRecorded } from './going-patch.ts';
+import {
+  buildGoingPatch,
+  cancelledFor,
+  covers,
+  goingCapacity,
+  isRecorded,
+  type Wish,
+} from './going-patch.ts';
 
 /** A pod that could not be let through from what the cache shows. */
 export interface HoldRequest {
@@ -120,10 +127,13 @@ export function createPodHolder(
 
   function toStore(held: readonly Held[], application: Application): ReadonlyMap<string, GoingPod> {
     const requestedAt = new Date(clock.now()).toISOString();
-    const news = held
-      .filter((waiting) => !waiting.isDryRun && isNews(waiting, application))
-      .map(({ asked, cause }) => [asked.pod.uid, { name: asked.pod.name, cause, requestedAt }] as const);
-    return new Map([...new Map(news)].slice(0, goingCapacity(application)));
+    const news = new Map<string, GoingPod>();
+    for (const waiting of held.filter((one) => !one.isDryRun && isNews(one, application))) {
+      const { uid, name } = waiting.asked.pod;
+      const wish = wishOf(waiting);
+      if (!covers(news.get(uid) ?? {}, wish)) news.set(uid, { name, ...wish, requestedAt });
+    }
+    return new Map([...news].slice(0, goingCapacity(application)));
   }
 
   return {
@@ -145,23 +155,28 @@ export function createPodHolder(
 
 type Held = Waiting & { readonly cause: ShutdownCause };
 
-function isNews({ asked: { pod }, cause }: Held, application: Application): boolean {
-  return !isRecorded(application, pod.uid, cause) && cancelledFor(application, pod.uid, cause) === undefined;
+/** The cause alone does not tell of one that is called an eviction whether it was asked for as one. */
+function wishOf({ asked: { byEviction }, cause }: Held): Wish {
+  return cause === 'eviction' && !byEviction ? { cause, removal: 'delete' } : { cause };
+}
+
+function isNews(held: Held, application: Application): boolean {
+  const { uid } = held.asked.pod;
+  return (
+    !isRecorded(application, uid, wishOf(held)) && cancelledFor(application, uid, held.cause) === undefined
+  );
 }
 
 function resultOf(held: Held, application: Application, stored: ReadonlyMap<string, GoingPod>): HoldResult {
   return { outcome: 'held', reason: reasonOf(held, application, stored), cause: held.cause, application };
 }
 
-function reasonOf(
-  { asked: { pod }, isDryRun, cause }: Held,
-  application: Application,
-  stored: ReadonlyMap<string, GoingPod>,
-): HoldReason {
-  if (isDryRun) return 'dry-run';
-  if (stored.has(pod.uid)) return 'stored';
-  if (isRecorded(application, pod.uid, cause)) return 'stored-before';
-  return cancelledFor(application, pod.uid, cause) === undefined ? 'too-many' : 'cancelled';
+function reasonOf(held: Held, application: Application, stored: ReadonlyMap<string, GoingPod>): HoldReason {
+  const { uid } = held.asked.pod;
+  if (held.isDryRun) return 'dry-run';
+  if (stored.has(uid)) return 'stored';
+  if (isRecorded(application, uid, wishOf(held))) return 'stored-before';
+  return cancelledFor(application, uid, held.cause) === undefined ? 'too-many' : 'cancelled';
 }
 
 /** 422: a test of the patch failed or a path is not there; 409: another writer won too often; 404: the Application has just gone. */

@@ -37,7 +37,7 @@ export async function readAsked(
       const pod = readPodFacts(request.oldObject, 'oldObject');
       return {
         outcome: 'asked',
-        asked: { pod, cause: causeOf(request.username, false) },
+        asked: { pod, cause: causeOf(request.username, false), byEviction: false },
         isDryRun: request.dryRun,
       };
     }
@@ -67,7 +67,7 @@ async function readEvicted(
   if (isOther) return { outcome: 'passes', reason: 'precondition' };
   return {
     outcome: 'asked',
-    asked: { pod, cause: causeOf(username, true) },
+    asked: { pod, cause: causeOf(username, true), byEviction: true },
     isDryRun: dryRun || isDryRun(options?.dryRun),
   };
 }

@@ -1,6 +1,6 @@
 import { ANNOTATION_REQUEST, parsePersonRequest, type ParsedRequest } from '../../contract/index.ts';
 import type { PlannedEvent } from '../application-view.ts';
-import { isHolding, type Conversation } from '../conversation.ts';
+import { isHolding, isMoving, isUnderWay, type Conversation } from '../conversation.ts';
 import { begin, beginConversations, foldGoing } from './begin-conversations.ts';
 import {
   endConversation,
@@ -22,8 +22,11 @@ export function answerRequest(draft: Draft, s: ShutdownSituation): void {
   const text = requestOf(s);
   const { handledRequest } = draft.shutdown;
   if (text === undefined) delete draft.shutdown.handledRequest;
-  if (text === undefined || text.slice(0, MAX_LENGTH) === handledRequest) return;
-  draft.shutdown.handledRequest = text.slice(0, MAX_LENGTH);
+  if (text === undefined) return;
+  // As the API server gives it back: half a character would not be the same.
+  const handled = text.slice(0, MAX_LENGTH).toWellFormed();
+  if (handled === handledRequest) return;
+  draft.shutdown.handledRequest = handled;
   const parsed = parsePersonRequest(text);
   const problem =
     parsed === undefined
@@ -67,13 +70,24 @@ function release(draft: Draft, s: ShutdownSituation): string | undefined {
 }
 
 function cancel(draft: Draft, s: ShutdownSituation): string | undefined {
-  if (holding(draft).length === 0) return 'nothing is held';
+  const freed = draft.shutdown.conversations.filter(
+    (conversation) => !s.completing && isUnderWay(conversation) && isUnfinished(conversation, s),
+  );
+  if (holding(draft).length === 0 && freed.length === 0) return 'nothing is held or about to go';
   if (s.view.namespaceState === 'terminating')
     return 'the namespace is being deleted, which cannot be taken back; wait, or request release';
   if (s.asking.some(({ deleting }) => deleting))
     return 'a workload of the application is being deleted, which cannot be taken back; wait, or request release';
+  for (const conversation of freed) endConversation(draft, s, conversation, 'cancelled');
   endAll(draft, s, 'cancelled');
   return undefined;
+}
+
+/** It has not come to its end: its successors do not run yet, or a pod is still there, as one that a PodDisruptionBudget keeps. */
+function isUnfinished(conversation: Conversation, s: ShutdownSituation): boolean {
+  const { pods } = conversation;
+  if (isMoving(conversation)) return true;
+  return pods.some(({ uid, cause }) => cause !== undefined && s.inhabitants.some((pod) => pod.uid === uid));
 }
 
 /** With those that wait for the conversation before them, as they do in the service form: a person means all that is held now. */
@@ -104,9 +118,13 @@ function migrate(draft: Draft, s: ShutdownSituation, { nodeSelector }: ParsedReq
   if (isSelective && job !== undefined) {
     return `the pod template of Job ${job.ref.name} cannot be changed; request migrate without a node selector`;
   }
-  if (s.inhabitants.length === 0) return 'no pod of it runs';
+  const former = draft.shutdown.conversations.filter(isMoving);
+  // Where it moves already, its pods may be waiting for nodes that there are not: they go too.
+  const pods = former.length === 0 ? s.inhabitants : s.pods.filter((pod) => !pod.deleting && !pod.finished);
+  if (former.length === 0 && pods.length === 0) return 'no pod of it runs';
+  for (const conversation of former) endConversation(draft, s, conversation, 'cancelled');
   // Only the pods that are there now: those that come back are not to go again.
-  begin(draft, s, 'pods', 'requested', s.inhabitants, nodeSelector);
+  begin(draft, s, 'pods', 'requested', pods, nodeSelector);
   return undefined;
 }
 

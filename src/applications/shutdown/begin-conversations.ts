@@ -10,6 +10,8 @@ import {
   type GoingPod,
 } from '../conversation.ts';
 import {
+  areComplete,
+  endAsComplete,
   endConversation,
   formOf,
   isOpen,
@@ -27,12 +29,15 @@ import { useVoluntary } from './use-voluntary.ts';
 /** Takes up what the gate has stored: a pod that some conversation is about already is only marked, one that is gone is forgotten. */
 export function foldGoing(draft: Draft, s: ShutdownSituation): void {
   const inhabitants = new Set(s.inhabitants.map(({ uid }) => uid));
-  for (const [uid, { cause }] of Object.entries(draft.shutdown.going)) {
+  for (const [uid, { cause, removal }] of Object.entries(draft.shutdown.going)) {
     const about = draft.shutdown.conversations.find(
       ({ outcome, pods }) => outcome !== 'cancelled' && pods.some((pod) => pod.uid === uid),
     );
     const pod = about?.pods.find((candidate) => candidate.uid === uid);
-    if (pod !== undefined) pod.cause = strongest([pod.cause, cause]);
+    if (pod !== undefined) {
+      pod.cause = strongest([pod.cause, cause]);
+      if (removal !== undefined) pod.removal = removal;
+    }
     const isForgotten = pod !== undefined || !inhabitants.has(uid) || isWantedInVain(draft, uid, cause);
     if (isForgotten) forget(draft.shutdown.going, uid);
   }
@@ -45,7 +50,8 @@ export function foldGoing(draft: Draft, s: ShutdownSituation): void {
 function isWantedInVain(draft: Draft, uid: string, cause: ShutdownCause): boolean {
   if (cause === 'deletion') return false;
   return draft.shutdown.conversations.some(
-    ({ outcome, pods }) => outcome === 'cancelled' && pods.some((pod) => pod.uid === uid),
+    ({ outcome, doneAt, pods }) =>
+      outcome === 'cancelled' && doneAt === undefined && pods.some((pod) => pod.uid === uid),
   );
 }
 
@@ -75,7 +81,7 @@ function beginForApplication(draft: Draft, s: ShutdownSituation): void {
 }
 
 /** Each pod is asked, and its goodbyes are still awaited. */
-function takesMore(conversation: Conversation): boolean {
+export function takesMore(conversation: Conversation): boolean {
   const { scope, form, givenUpAt, pods } = conversation;
   return (
     scope === 'application' &&
@@ -128,8 +134,12 @@ export function begin(
 ): void {
   const causes: Readonly<Record<string, GoingPod>> = draft.shutdown.going;
   const about = pods.slice(0, MAX_CONVERSATION_PODS).map((pod): ConversationPod => {
-    const cause = causes[pod.uid]?.cause;
-    return { ...podOf(pod), ...(cause === undefined ? {} : { cause }) };
+    const { cause, removal } = causes[pod.uid] ?? {};
+    return {
+      ...podOf(pod),
+      ...(cause === undefined ? {} : { cause }),
+      ...(removal === undefined ? {} : { removal }),
+    };
   });
   const conversation = openConversation(draft, s, {
     scope,
@@ -137,8 +147,8 @@ export function begin(
     pods: about,
     ...(nodeSelector === undefined ? {} : { nodeSelector: { ...nodeSelector } }),
   });
-  if (s.completing) {
-    endConversation(draft, s, conversation, 'completed');
+  if (areComplete(pods, s)) {
+    endAsComplete(draft, s, conversation);
     return;
   }
   draft.events.push(conversationBegun(conversation, s));

@@ -4,11 +4,12 @@ import { SECRETS, readToken, type SecretObject } from '../application-secret.ts'
 import type { Application } from '../application.ts';
 import type { CallEnd } from './conversation-calls.ts';
 import type { PlannedCall } from './draft.ts';
-import { listPods } from './live-pod.ts';
+import { listPods, listSelected } from './live-pod.ts';
 import {
   SERVICES,
   formerTarget,
   podTarget,
+  selectorToRead,
   serviceTarget,
   type CallTarget,
   type NoTarget,
@@ -17,6 +18,9 @@ import {
 
 /** One signed `PUT`: asks an application, or one of its pods, to shut down. */
 export interface ShutdownCall extends CallTarget {
+  /** The application's. */
+  readonly namespace: string;
+  readonly application: string;
   /** The conversation: the same for all attempts (Standard Webhooks `webhook-id`). */
   readonly id: string;
   /** JSON. */
@@ -36,23 +40,30 @@ export interface CallDeps {
   readonly confirmUrl: (namespace: string, application: string) => string;
 }
 
-/** Finds out where the application is asked, and with what token it proves who asks; then calls. Never rejects. */
+/** The bytes of the application's token; undefined: it has none, or its Secret is not there. */
+export type ReadKey = () => Promise<Buffer | undefined>;
+
+/**
+ * Finds out where the application is asked, and with what token it proves who asks; then calls. Never rejects.
+ *
+ * @param readKey see {@link createReadKey}
+ */
 export async function callApplication(
   app: Application,
   call: PlannedCall,
+  readKey: ReadKey,
   deps: CallDeps,
   signal: AbortSignal,
 ): Promise<CallEnd> {
   try {
-    const [target, key] = await Promise.all([
-      findTarget(app, call, deps, signal),
-      readKey(app, deps, signal),
-    ]);
+    const [target, key] = await Promise.all([findTarget(app, call, deps, signal), readKey()]);
     if ('error' in target) return { accepted: false, error: target.error };
     if (key === undefined && app.spec.auth === 'token')
       return { accepted: false, error: 'the Secret with the token is not there' };
+    const { namespace, name: application } = app.metadata;
     const { id } = call.conversation;
-    return await deps.callShutdown({ ...target, id, body: bodyOf(app, call, deps), key, signal });
+    const body = bodyOf(app, call, deps);
+    return await deps.callShutdown({ ...target, namespace, application, id, body, key, signal });
   } catch (error) {
     // What the API server says, or that it says nothing; no secret is in it.
     return { accepted: false, error: error instanceof Error ? error.message : 'unknown' };
@@ -73,23 +84,34 @@ async function findTarget(
   if (wanted.service === undefined) return { error: 'the pod is gone' };
   const ref = { resource: SERVICES, namespace, name: wanted.service };
   const service = await client.get<ServiceObject>(ref, { signal });
-  if (service !== undefined && service.metadata.deletionTimestamp === undefined)
-    return serviceTarget(wanted, namespace, service);
+  if (service !== undefined && service.metadata.deletionTimestamp === undefined) {
+    const selector = selectorToRead(wanted, service);
+    const selected = selector === undefined ? [] : await listSelected(client, namespace, selector, signal);
+    return serviceTarget(wanted, namespace, service, selected);
+  }
   const pods = await listPods(client, namespace, name, undefined, signal);
   return formerTarget(wanted, namespace, app.status?.shutdown?.target, pods);
 }
 
-async function readKey(
-  app: Application,
-  { client }: CallDeps,
+/**
+ * For calls that begin together: the Secret is read with the first of them, once for all.
+ *
+ * @param signal outlives each of the calls
+ */
+export function createReadKey(
+  { spec, metadata: { namespace, name } }: Application,
+  { client }: Pick<CallDeps, 'client'>,
   signal: AbortSignal,
-): Promise<Buffer | undefined> {
-  if (app.spec.auth !== 'token') return undefined;
-  const { namespace, name } = app.metadata;
-  const ref = { resource: SECRETS, namespace, name: secretName(name) };
-  const secret = await client.get<SecretObject>(ref, { signal });
-  const token = secret === undefined ? undefined : readToken(secret);
-  return token === undefined ? undefined : Buffer.from(token, 'base64url');
+): ReadKey {
+  const read = async (): Promise<Buffer | undefined> => {
+    if (spec.auth !== 'token') return undefined;
+    const ref = { resource: SECRETS, namespace, name: secretName(name) };
+    const secret = await client.get<SecretObject>(ref, { signal });
+    const token = secret === undefined ? undefined : readToken(secret);
+    return token === undefined ? undefined : Buffer.from(token, 'base64url');
+  };
+  let reading: Promise<Buffer | undefined> | undefined;
+  return () => (reading ??= read());
 }
 
 /** What the application is told; documented in docs/shutdown.md. Krake's services read nothing of it. */

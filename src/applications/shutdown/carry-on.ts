@@ -2,6 +2,8 @@ import { isConfirmed, type Ask, type Conversation, type ConversationPod } from '
 import { timestamp } from '../next-status.ts';
 import { callKey } from './conversation-calls.ts';
 import {
+  areComplete,
+  endAsComplete,
   endConversation,
   isOpen,
   openRound,
@@ -9,6 +11,7 @@ import {
   type Draft,
   type ShutdownSituation,
 } from './draft.ts';
+import type { LivePod } from './live-pod.ts';
 import { asked, callFailed, gaveUp } from './shutdown-events.ts';
 
 const FIRST_RETRY_MS = 1_000;
@@ -20,7 +23,7 @@ export function carryOn(draft: Draft, s: ShutdownSituation): void {
   for (const conversation of draft.shutdown.conversations) {
     if (!isOpen(conversation)) continue;
     if (isConfirmed(conversation)) endConversation(draft, s, conversation, 'confirmed');
-    else if (!isAnybodyLeft(conversation, s))
+    else if (awaitedPods(conversation, s).length === 0)
       endConversation(draft, s, conversation, goneOutcome(conversation));
     else if (conversation.givenUpAt === undefined) awaitGoodbye(draft, s, conversation);
   }
@@ -28,9 +31,8 @@ export function carryOn(draft: Draft, s: ShutdownSituation): void {
 
 /** The signal that it is complete says more than the goodbye. */
 export function endByCompletion(draft: Draft, s: ShutdownSituation): void {
-  if (!s.completing) return;
   for (const conversation of draft.shutdown.conversations.filter(isOpen))
-    endConversation(draft, s, conversation, 'completed');
+    if (areComplete(awaitedPods(conversation, s), s)) endAsComplete(draft, s, conversation);
 }
 
 function awaitGoodbye(draft: Draft, s: ShutdownSituation, conversation: Conversation): void {
@@ -90,7 +92,7 @@ function ask(
     draft.events.push(asked(conversation, before.attempts, s, pod));
   } else {
     const delayMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(10, before.attempts - 1));
-    const lastError = end.error.slice(0, MAX_ERROR_LENGTH);
+    const lastError = end.error.slice(0, MAX_ERROR_LENGTH).toWellFormed();
     target.ask = { ...before, lastError, nextAttemptAt: timestamp(s.now + delayMs) };
     draft.events.push(callFailed(conversation, target.ask, s, pod));
   }
@@ -102,12 +104,12 @@ function isDue(s: ShutdownSituation, nextAttemptAt: string): boolean {
   return waitMs <= 0 || waitMs > LONGEST_RETRY_MS;
 }
 
-/** Somebody is left whose goodbye is worth waiting for. A pod that has gone without one needs none any more, and never counts as one. */
-function isAnybodyLeft(conversation: Conversation, s: ShutdownSituation): boolean {
-  if (conversation.scope === 'application' && conversation.form === 'service')
-    return s.inhabitants.length > 0;
-  if (conversation.form === 'service') return conversation.pods.some((pod) => isThere(s, pod));
-  return conversation.pods.some((pod) => pod.confirmation === undefined && isThere(s, pod));
+/** Those whose goodbye is worth waiting for. A pod that has gone without one needs none any more, and never counts as one. */
+function awaitedPods({ scope, form, pods }: Conversation, s: ShutdownSituation): readonly LivePod[] {
+  if (scope === 'application' && form === 'service') return s.inhabitants;
+  const awaited = form === 'service' ? pods : pods.filter(({ confirmation }) => confirmation === undefined);
+  const uids = new Set(awaited.map(({ uid }) => uid));
+  return s.inhabitants.filter(({ uid }) => uids.has(uid));
 }
 
 function goneOutcome(conversation: Conversation): 'confirmed' | 'pods-gone' {

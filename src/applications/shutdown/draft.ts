@@ -1,7 +1,9 @@
 import { parseShutdownService } from '../../contract/index.ts';
 import type { PlannedEvent } from '../application-view.ts';
 import type { ApplicationStatus } from '../application.ts';
+import { isComplete } from '../complete-signal.ts';
 import {
+  isMoving,
   MAX_CONVERSATION_PODS,
   type Ask,
   type Conversation,
@@ -14,7 +16,7 @@ import { timestamp } from '../next-status.ts';
 import type { Situation } from '../situation.ts';
 import { callKey } from './conversation-calls.ts';
 import { isInhabited, type LivePod } from './live-pod.ts';
-import { conversationEnded, retriedOpenly } from './shutdown-events.ts';
+import { conversationEnded, moveCancelled, retriedOpenly } from './shutdown-events.ts';
 
 /** A call to be made once the draft is stored. */
 export interface PlannedCall {
@@ -139,10 +141,25 @@ export function endConversation(
   conversation: Conversation,
   outcome: Outcome,
 ): void {
+  const wasMoving = outcome === 'cancelled' && isMoving(conversation);
   conversation.outcome = outcome;
   conversation.endedAt = timestamp(s.now);
   delete conversation.givenUpAt;
-  draft.events.push(conversationEnded(conversation, s));
+  draft.events.push(wasMoving ? moveCancelled(conversation, s) : conversationEnded(conversation, s));
+}
+
+/** The complete signal is carried out, or speaks of each of these pods. */
+export function areComplete(
+  pods: readonly LivePod[],
+  { completing, complete }: Pick<Situation, 'completing' | 'complete'>,
+): boolean {
+  return completing || (pods.length > 0 && pods.every((pod) => isComplete(complete, pod)));
+}
+
+/** By the complete signal. Where nothing follows from that, pods that come later have not said it and are not meant. */
+export function endAsComplete(draft: Draft, s: Situation, conversation: Conversation): void {
+  endConversation(draft, s, conversation, 'completed');
+  if (!s.completing) conversation.scope = 'pods';
 }
 
 /** Not ended, whether or not it was confirmed a moment ago. */

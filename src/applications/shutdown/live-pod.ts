@@ -96,6 +96,20 @@ export async function listPods(
   );
 }
 
+/** Pods with these labels; their roots are not looked up. */
+export async function listSelected(
+  client: Pick<WatchClient, 'list'>,
+  namespace: string,
+  selector: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<LivePod[]> {
+  const labelSelector = Object.entries(selector)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+  const { items } = await client.list<PodObject>(WORKLOAD_KINDS.Pod, namespace, { labelSelector, signal });
+  return items.map((object) => describePod(object));
+}
+
 /** A ReplicaSet's or Job's own controller is looked up once for all of their pods. */
 async function rootOf(
   client: Pick<KubeClient, 'get'>,

@@ -1,6 +1,7 @@
 import { ANNOTATION_REQUEST, FINALIZER_SHUTDOWN, WORKLOAD_KINDS } from '../../contract/index.ts';
 import { KubeApiError, isNotFound, type KubeClient } from '../../kube/index.ts';
 import type { Application } from '../application.ts';
+import { isEvicted } from '../conversation.ts';
 import { asRead } from '../as-read.ts';
 import type { LiveWorkload } from '../live-workload.ts';
 import type { RemovablePod } from '../application-view.ts';
@@ -13,8 +14,8 @@ const CONCURRENCY = 10;
 /** What became of the pods. */
 export interface Removal {
   readonly removed: ReadonlySet<string>;
-  /** Evictions that are not allowed yet. */
-  readonly refused: ReadonlySet<string>;
+  /** What cannot be done now, as an eviction that a budget does not allow, and what the API server says. */
+  readonly refused: ReadonlyMap<string, KubeApiError>;
 }
 
 /** Takes our finalizer off a workload as it was read; a conflict is thrown. */
@@ -54,32 +55,35 @@ export async function removePods(
   signal: AbortSignal,
 ): Promise<Removal> {
   const removed = new Set<string>();
-  const refused = new Set<string>();
+  const refused = new Map<string, KubeApiError>();
   const waiting = [...pods];
   const worker = async (): Promise<void> => {
     for (let pod = waiting.shift(); pod !== undefined; pod = waiting.shift()) {
-      const isRemoved = await removePod(client, namespace, pod, signal);
-      (isRemoved ? removed : refused).add(pod.uid);
+      const error = await removePod(client, namespace, pod, signal);
+      if (error === undefined) removed.add(pod.uid);
+      else refused.set(pod.uid, error);
     }
   };
   await Promise.all(Array.from({ length: Math.min(CONCURRENCY, pods.length) }, worker));
   return { removed, refused };
 }
 
+/** Returns why it cannot be done now. */
 async function removePod(
   client: Client,
   namespace: string,
-  { name, uid, cause }: RemovablePod,
+  pod: RemovablePod,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<KubeApiError | undefined> {
+  const { name, uid } = pod;
   try {
-    if (cause === 'eviction') await evict(client, namespace, name, uid, signal);
+    if (isEvicted(pod)) await evict(client, namespace, name, uid, signal);
     else await client.delete({ resource: WORKLOAD_KINDS.Pod, namespace, name }, { uid, signal });
-    return true;
+    return undefined;
   } catch (error) {
-    if (isNotFound(error)) return true;
+    if (isNotFound(error)) return undefined;
     // Another UID by now, a budget that is used up, a gate that does not answer: the next look tells, and nothing else waits for it.
-    if (error instanceof KubeApiError && isForNow(error.status)) return false;
+    if (error instanceof KubeApiError && isForNow(error.status)) return error;
     throw error;
   }
 }
@@ -88,7 +92,7 @@ function isForNow(status: number): boolean {
   return status === 403 || status === 409 || status === 429 || status >= 500;
 }
 
-/** An eviction, and not a deletion, so that PodDisruptionBudgets count (policy/v1). */
+/** What was an eviction is one again, so that PodDisruptionBudgets count (policy/v1). */
 async function evict(
   client: Client,
   namespace: string,

@@ -1,4 +1,4 @@
-import { isFreeToGo, letsGo, type Conversation } from '../conversation.ts';
+import { isFreeToGo, isMoving, letsGo, type Conversation } from '../conversation.ts';
 import type { RemovablePod, Step } from '../application-view.ts';
 import type { LiveWorkload } from '../live-workload.ts';
 import { requestOf } from './answer-request.ts';
@@ -7,6 +7,8 @@ import { podRemoved } from './shutdown-events.ts';
 
 /** A removal that was refused, as by a PodDisruptionBudget, is tried again after this time, as kubectl drain does. */
 const REMOVAL_RETRY_MS = 5_000;
+/** That a pod runs again stands in its status, which no watch shows. */
+const SUCCESSORS_AGAIN_MS = 2_000;
 /** An heir shows itself within a moment; one that never does must not hold its former owner for ever. */
 const HEIRS_WAIT_MS = 30_000;
 /** So many pods are removed before the plan is looked at again. */
@@ -55,17 +57,23 @@ function areHeirsUnknown(s: ShutdownSituation): boolean {
 
 /** The template first, so that the pods come back where they are to. */
 function move(s: ShutdownSituation): Step | undefined {
-  const moving = s.status.shutdown?.conversations.find(
-    (c) => c.reason === 'requested' && letsGo(c) && c.doneAt === undefined,
-  );
-  const nodeSelector = moving?.nodeSelector ?? {};
-  const workload = s.asking.find(
-    (candidate) =>
-      !candidate.deleting &&
-      !s.view.tried.has(candidate.ref.uid) &&
-      Object.entries(nodeSelector).some(([key, value]) => candidate.nodeSelector[key] !== value),
-  );
+  const moving = s.status.shutdown?.conversations.find(isMoving);
+  // What a person takes out afterwards stays out.
+  if (moving === undefined || moving.movedAt !== undefined) return undefined;
+  const { nodeSelector = {} } = moving;
+  const workload = unmoved(s, nodeSelector).find(({ ref }) => !s.view.tried.has(ref.uid));
   return workload && { do: 'move-workload', workload, nodeSelector };
+}
+
+/** Workloads whose pod template lacks the node selector. */
+export function unmoved(
+  { asking }: Pick<ShutdownSituation, 'asking'>,
+  nodeSelector: Readonly<Record<string, string>>,
+): LiveWorkload[] {
+  const wanted = Object.entries(nodeSelector);
+  return asking.filter(
+    (workload) => !workload.deleting && wanted.some(([key, value]) => workload.nodeSelector[key] !== value),
+  );
 }
 
 /** What was asked for and refused is carried out: Kubernetes' own controllers try again later and later. */
@@ -88,7 +96,11 @@ function toRemove(s: ShutdownSituation): RemovablePod[] {
 
 /** When what could not be done now is tried again by itself (ms since 1970): nothing that is watched may tell when it can. */
 export function effectsWakeUp(s: ShutdownSituation): number[] {
-  const retryAt = toRemove(s).length > 0 ? [s.now + REMOVAL_RETRY_MS] : [];
+  const conversations = s.status.shutdown?.conversations ?? [];
+  const retryAt = [
+    ...(toRemove(s).length > 0 ? [s.now + REMOVAL_RETRY_MS] : []),
+    ...(conversations.some(isMoving) ? [s.now + SUCCESSORS_AGAIN_MS] : []),
+  ];
   if (!areHeirsUnknown(s)) return retryAt;
   const heirsBy = s.live.workloads
     .filter(({ held, deleting, orphaning }) => held && deleting && !orphaning)

@@ -1,8 +1,19 @@
 import type { Phase } from '../application.ts';
-import { isHolding, letsGo, type Ask, type Conversation, type ShutdownStatus } from '../conversation.ts';
+import {
+  isHolding,
+  isMoving,
+  letsGo,
+  type Ask,
+  type Conversation,
+  type ConversationPod,
+  type ShutdownStatus,
+} from '../conversation.ts';
 import type { ConditionChange } from '../next-status.ts';
 import type { Situation } from '../situation.ts';
-import { subjectOf, wayOut } from './shutdown-events.ts';
+import { explainRefusal, subjectOf, wayOut } from './shutdown-events.ts';
+
+/** So many pods that wait their turn are named. */
+const MAX_NAMED = 3;
 
 /** The phase that the conversations put an application in; undefined: they say nothing of it. */
 export function shutdownPhase(
@@ -12,7 +23,7 @@ export function shutdownPhase(
   const conversations = (shutdown?.conversations ?? []).filter(({ doneAt }) => doneAt === undefined);
   if (conversations.some(({ givenUpAt }) => givenUpAt !== undefined)) return 'Degraded';
   if (conversations.some(isHolding)) return 'WaitingForCleaning';
-  if (conversations.some((c) => c.reason === 'requested' && letsGo(c))) return 'Migrating';
+  if (conversations.some(isMoving)) return 'Migrating';
   const isReady = conversations.some((c) => letsGo(c) && c.scope === 'application');
   const isNext =
     s.view.namespaceState === 'terminating' || s.asking.some(({ held, deleting }) => held && deleting);
@@ -27,6 +38,9 @@ export function shutdownCondition(shutdown: ShutdownStatus, s: Situation): Condi
   if (first === undefined) {
     const going = shutdown.conversations.filter((c) => letsGo(c) && c.doneAt === undefined);
     const [last] = going.slice(-1);
+    const refused = going.flatMap(({ pods }) => pods).find((pod) => isRefused(pod, s));
+    if (refused !== undefined)
+      return { type, status: 'False', reason: 'RemovalRefused', message: explainRefusal(refused, s) };
     return last === undefined
       ? { type, status: 'False', reason: 'NotHeld', message: 'nothing waits for a goodbye' }
       : {
@@ -36,7 +50,8 @@ export function shutdownCondition(shutdown: ShutdownStatus, s: Situation): Condi
           message: `${subjectOf(last, s)} may go`,
         };
   }
-  const more = holding.length > 1 ? `; ${holding.length - 1} more conversations` : '';
+  const others = holding.length > 1 ? `; ${holding.length - 1} more conversations` : '';
+  const more = `${others}${waiting(shutdown)}`;
   if (first.givenUpAt !== undefined) {
     const message = `krake-hooks holds ${subjectOf(first, s)} (${first.reason}): no goodbye came in ${first.round} rounds, the last until ${first.deadline}; decide with ${wayOut(s, ['retry', 'release'])}${more}`;
     return { type, status: 'True', reason: 'GivenUp', message };
@@ -45,6 +60,20 @@ export function shutdownCondition(shutdown: ShutdownStatus, s: Situation): Condi
     `krake-hooks holds ${subjectOf(first, s)} (${first.reason}) until it has said goodbye, at the latest until ${first.deadline}` +
     ` (round ${first.round}; then ${afterDeadline(first, s)}): ${asks(first)}; way out: ${wayOut(s, ['release'])}${more}`;
   return { type, status: 'True', reason: 'AwaitingGoodbye', message };
+}
+
+function isRefused({ uid, removalError }: ConversationPod, { live }: Situation): boolean {
+  return removalError !== undefined && live.pods?.some((pod) => pod.uid === uid && !pod.deleting) === true;
+}
+
+/** Those who are not being asked yet: the service is asked one thing after the other. After a give-up that may be for ever. */
+function waiting({ going }: ShutdownStatus): string {
+  const names = Object.values(going).map(({ name }) => name);
+  if (names.length === 0) return '';
+  const shown = names.slice(0, MAX_NAMED).join(', ');
+  const rest = names.length > MAX_NAMED ? ` and ${names.length - MAX_NAMED} more` : '';
+  const what = names.length === 1 ? 'pod' : 'pods';
+  return `; held behind that, to be asked when it is over: ${what} ${shown}${rest}`;
 }
 
 const REASONS = {

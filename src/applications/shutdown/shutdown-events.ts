@@ -1,7 +1,13 @@
 import { WORKLOAD_KINDS } from '../../contract/index.ts';
 import type { PlannedEvent } from '../application-view.ts';
 import type { BoundWorkload } from '../application.ts';
-import type { Ask, Conversation, ConversationPod, Outcome } from '../conversation.ts';
+import {
+  isEvicted,
+  type Ask,
+  type Conversation,
+  type ConversationPod,
+  type Outcome,
+} from '../conversation.ts';
 import type { Situation } from '../situation.ts';
 import { refsOf } from '../wish.ts';
 
@@ -74,22 +80,51 @@ const ENDED: Readonly<Record<Outcome, readonly [PlannedEvent['type'], string, st
   cancelled: ['Normal', 'ShutdownCancelled', 'stays: its shutdown was cancelled by a person'],
 };
 
+/** Its pods may have gone by now, and what Kubernetes has begun goes on. */
+export function moveCancelled(c: Conversation, s: Situation): PlannedEvent {
+  const stays = c.movedAt === undefined ? '' : `; the pod template keeps the node selector ${placeOf(c)}`;
+  return event(
+    'Normal',
+    'MigrationCancelled',
+    `Application ${s.app.metadata.name} is not moved any more${stays}`,
+    s,
+  );
+}
+
+function placeOf({ nodeSelector = {} }: Conversation): string {
+  return Object.entries(nodeSelector)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ');
+}
+
 export function conversationEnded(c: Conversation, s: Situation): PlannedEvent {
   const [type, reason, what] = ENDED[c.outcome ?? 'confirmed'];
   return event(type, reason, `${subjectOf(c, s)} ${what}`, s, c.pods);
 }
 
 export function migrated(c: Conversation, s: Situation): PlannedEvent {
-  const where = Object.entries(c.nodeSelector ?? {}).map(([key, value]) => `${key}=${value}`);
-  const note = `Application ${s.app.metadata.name} has moved${where.length > 0 ? ` to ${where.join(', ')}` : ''}`;
+  const where = placeOf(c);
+  const note = `Application ${s.app.metadata.name} has moved${where === '' ? '' : ` to ${where}`}`;
   return event('Normal', 'Migrated', note, s);
 }
 
 export function podRemoved(pod: ConversationPod, s: Situation): PlannedEvent {
-  const how = pod.cause === 'eviction' ? 'evicted' : 'deleted';
+  const how = isEvicted(pod) ? 'evicted' : 'deleted';
   return event('Normal', 'PodRemoved', `pod ${pod.name} is ${how} now, as was asked before its goodbye`, s, [
     pod,
   ]);
+}
+
+export function removalRefused(pod: ConversationPod, s: Situation): PlannedEvent {
+  return event('Warning', 'PodRemovalRefused', explainRefusal(pod, s), s, [pod]);
+}
+
+/** Nothing that waits for a goodbye: somebody else keeps the pod. */
+export function explainRefusal(pod: ConversationPod, s: Situation): string {
+  const what = isEvicted(pod) ? 'eviction' : 'deletion';
+  const isFinal = s.view.namespaceState === 'terminating' || s.asking.some(({ deleting }) => deleting);
+  const way = isFinal ? '' : `; to call it off: ${wayOut(s, ['cancel'])}`;
+  return `the ${what} of pod ${pod.name} is refused (${pod.removalError ?? ''}) and tried again every 5 s${way}`;
 }
 
 export function requestTaken(request: string, s: Situation): PlannedEvent {

@@ -2,7 +2,8 @@ import type { ApplicationView, Step } from '../application-view.ts';
 import type { Application } from '../application.ts';
 import { replaceApplication, replaceStatus } from '../application-writer.ts';
 import type { Outcome, StepDeps } from '../perform-step.ts';
-import { callApplication } from './call-application.ts';
+import { isEvicted } from '../conversation.ts';
+import { callApplication, createReadKey } from './call-application.ts';
 import { listPods } from './live-pod.ts';
 import { readDesired } from './surplus.ts';
 import { removePods, withFinalizer, withoutRequest } from './perform-shutdown.ts';
@@ -56,25 +57,35 @@ async function ask(
 ): Promise<Outcome> {
   const application = await replaceStatus(app, status, deps, signal);
   const key = `${view.namespace}/${view.name}`;
+  const readKey = createReadKey(application, deps, signal);
   for (const call of calls) {
     deps.metrics.action('shutdown-asked');
-    deps.calls.begin(key, call.key, (callSignal) => callApplication(application, call, deps, callSignal));
+    deps.calls.begin(key, call.key, (callSignal) =>
+      callApplication(application, call, readKey, deps, callSignal),
+    );
   }
   return { then: 'plan', view: { ...view, application, calls: deps.calls.of(key) } };
 }
 
 async function remove(
   view: ApplicationView,
-  { pods }: Extract<ShutdownStep, { do: 'remove-pods' }>,
+  { pods, events }: Extract<ShutdownStep, { do: 'remove-pods' }>,
   deps: StepDeps,
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { removed, refused } = await removePods(deps.client, view.namespace, pods, signal);
   for (const pod of pods) {
     if (!removed.has(pod.uid)) continue;
-    deps.metrics.action(pod.cause === 'eviction' ? 'evict-pod' : 'delete-pod');
+    deps.metrics.action(isEvicted(pod) ? 'evict-pod' : 'delete-pod');
   }
-  const tried = new Set([...view.tried, ...removed, ...refused]);
-  const outcome: Outcome = { then: 'plan', view: { ...view, tried } };
-  return removed.size > 0 ? outcome : { ...outcome, happened: false };
+  const tried = new Set([...view.tried, ...removed, ...refused.keys()]);
+  // A conflict is about another pod of that name; a server that fails refuses nothing.
+  const said = [...refused].filter(([, { status }]) => status === 403 || status === 429);
+  const why = new Map([
+    ...(view.refused ?? []),
+    ...said.map(([uid, { message }]) => [uid, message] as const),
+  ]);
+  const outcome: Outcome = { then: 'plan', view: { ...view, tried, refused: why } };
+  if (removed.size === 0) return { ...outcome, happened: false };
+  return { ...outcome, events: events.filter((_, index) => removed.has(pods[index]?.uid ?? '')) };
 }

@@ -31,11 +31,16 @@ export interface NoTarget {
   readonly error: string;
 }
 
-/** By the Service's cluster address, or its name where it has none (headless, ExternalName). */
+/**
+ * By the Service's cluster address, or its name where it has none (headless, ExternalName).
+ *
+ * @param pods of the selector that {@link selectorToRead} says; otherwise not looked at
+ */
 export function serviceTarget(
   wanted: ShutdownService,
   namespace: string,
   service: ServiceObject,
+  pods: readonly LivePod[],
 ): CallTarget | NoTarget {
   const name = wanted.service ?? '';
   const port = portOf(wanted, service);
@@ -43,13 +48,35 @@ export function serviceTarget(
     const which = wanted.port === undefined ? 'no TCP port' : `no port ${wanted.port}`;
     return { error: `the Service ${name} has ${which}` };
   }
+  const host = `${name}.${namespace}.svc`;
   const { clusterIP = '' } = service.spec ?? {};
-  const isHeadless = clusterIP === '' || clusterIP === 'None';
-  const number = isHeadless && typeof port.targetPort === 'number' ? port.targetPort : port.port;
-  return {
-    url: urlOf(wanted, `${name}.${namespace}.svc`, number),
-    connectTo: isHeadless ? undefined : { address: clusterIP, port: number },
-  };
+  if (!isHeadless(service))
+    return { url: urlOf(wanted, host, port.port), connectTo: { address: clusterIP, port: port.port } };
+  // Its name leads to pods, so the port is theirs.
+  const named = selectorToRead(wanted, service) !== undefined ? String(port.targetPort) : undefined;
+  if (named === undefined) {
+    const number = typeof port.targetPort === 'number' ? port.targetPort : port.port;
+    return { url: urlOf(wanted, host, number), connectTo: undefined };
+  }
+  const number = pods.filter(isInhabited).find(({ ports }) => ports[named] !== undefined)?.ports[named];
+  return number === undefined
+    ? { error: `no running pod of the Service ${name} has a container port named ${named}` }
+    : { url: urlOf(wanted, host, number), connectTo: undefined };
+}
+
+/** Of the pods that alone know the port: the Service is headless, and the port of its pods has a name. */
+export function selectorToRead(
+  wanted: ShutdownService,
+  service: ServiceObject,
+): Readonly<Record<string, string>> | undefined {
+  const { selector = {} } = service.spec ?? {};
+  const isNamed = typeof portOf(wanted, service)?.targetPort === 'string';
+  return isHeadless(service) && isNamed && Object.keys(selector).length > 0 ? selector : undefined;
+}
+
+function isHeadless({ spec }: ServiceObject): boolean {
+  const { clusterIP = '' } = spec ?? {};
+  return clusterIP === '' || clusterIP === 'None';
 }
 
 /** The pods that a Service led to: it goes before them when their namespace is deleted. */

@@ -1,13 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import { isFreeToGo } from '../../../src/applications/conversation.ts';
-import { shutdownWakeUp } from '../../../src/applications/shutdown/plan-shutdown.ts';
+import { isEvicted, isFreeToGo } from '../../../src/applications/conversation.ts';
+import { shutdownWakeUp, wantedCalls } from '../../../src/applications/shutdown/plan-shutdown.ts';
 import {
+  answerCalls,
   callsOf,
   confirm,
   conversationsOf,
   createPod,
   createScene,
   deleteWorkload,
+  eventsOf,
   look,
   situationOf,
   theConversation,
@@ -40,6 +42,66 @@ describe('the pod form, in which each pod says goodbye for itself,', () => {
     confirm(scene, 'pod-1');
     look(scene);
     expect(scene.workloads).toEqual([]);
+  });
+
+  it('is looked at every few seconds while a pod has not started that would be asked, and no longer', () => {
+    const scene = createScene(POD_FORM, 2);
+    const [first, late] = scene.pods;
+    if (first === undefined || late === undefined) throw new Error('two pods were expected');
+    scene.pods = [first, { ...late, started: false }];
+    deleteWorkload(scene);
+    look(scene);
+    answerCalls(scene, { accepted: true });
+    look(scene);
+    const wakeUp = () => (shutdownWakeUp(situationOf(scene)) ?? 0) - scene.now;
+    expect(wakeUp()).toBe(5_500);
+    scene.now += 5_500;
+    scene.pods = [first, late];
+    look(scene);
+    expect(callsOf(scene).map(({ pod }) => pod?.uid)).toEqual(['pod-0', 'pod-1']);
+    answerCalls(scene, { accepted: true });
+    look(scene);
+    expect(wakeUp()).toBe(54_500);
+  });
+
+  it('the call of a pod that has said goodbye is of no interest any more, answered or not', () => {
+    const scene = createScene(POD_FORM, 2);
+    deleteWorkload(scene);
+    look(scene);
+    expect(wantedCalls(scene.status.shutdown).size).toBe(2);
+    confirm(scene, 'pod-0');
+    look(scene);
+    expect([...wantedCalls(scene.status.shutdown)]).toEqual([expect.stringContaining('pod-1')]);
+  });
+
+  it('one that starts with the deadline goes with the others: the deadline is that of all', () => {
+    const scene = createScene(POD_FORM, 2);
+    const [first, late] = scene.pods;
+    if (first === undefined || late === undefined) throw new Error('two pods were expected');
+    scene.pods = [first, { ...late, started: false }];
+    deleteWorkload(scene);
+    look(scene);
+    scene.now += 60_000;
+    scene.pods = [first, late];
+    look(scene);
+    expect(theConversation(scene)).toMatchObject({ outcome: 'timed-out', round: 1 });
+    expect(scene.workloads).toEqual([]);
+  });
+
+  it.each<[string, Parameters<typeof createScene>[0]]>([
+    ['a service is asked', {}],
+    ['it was given up', { ...POD_FORM, failure: 'give-up' }],
+  ])('is not looked at for a pod that starts when %s', (_when, spec) => {
+    const scene = createScene(spec, 2);
+    scene.pods = scene.pods.map((pod, index) => ({ ...pod, started: index === 0 }));
+    deleteWorkload(scene);
+    look(scene);
+    answerCalls(scene, { accepted: true });
+    look(scene);
+    if (spec?.failure === 'give-up') scene.now += 60_000;
+    look(scene);
+    const wakeUp = shutdownWakeUp(situationOf(scene));
+    expect(wakeUp).toBe(spec?.failure === 'give-up' ? undefined : scene.now + 60_000);
   });
 
   it('a pod that starts after the goodbyes is asked by itself', () => {
@@ -120,6 +182,26 @@ describe('the pod form, in which each pod says goodbye for itself,', () => {
     expect(isFreeToGo(conversationsOf(scene), 'pod-2')).toBe(false);
   });
 
+  it.each(['before', 'while'])(
+    'a deletion that is called an eviction is carried out as a deletion; it came %s it is asked',
+    (when) => {
+      const scene = createScene(POD_FORM, 2);
+      want(scene, 'pod-1', 'eviction');
+      if (when === 'while') {
+        want(scene, 'pod-0', 'eviction');
+        look(scene);
+      }
+      want(scene, 'pod-0', 'eviction', 0, { removal: 'delete' });
+      look(scene);
+      expect(scene.status.shutdown?.going).toEqual({});
+      for (const uid of ['pod-0', 'pod-1']) confirm(scene, uid);
+      const removal = look(scene).find((step) => step.do === 'remove-pods');
+      const evicted = removal?.pods.filter(isEvicted).map(({ uid }) => uid);
+      expect(removal?.pods).toHaveLength(2);
+      expect(evicted).toEqual(['pod-1']);
+    },
+  );
+
   it('a removal that is refused is tried again by itself', () => {
     const scene = createScene(POD_FORM, 1);
     want(scene, 'pod-0', 'eviction');
@@ -132,5 +214,28 @@ describe('the pod form, in which each pod says goodbye for itself,', () => {
     scene.now += 5_000;
     expect(look(scene).map((step) => step.do)).toEqual(['remove-pods', 'write-status']);
     expect(shutdownWakeUp(situationOf(scene))).toBeUndefined();
+  });
+
+  it('a refusal is said once, by an Event and as long as it lasts by the condition; nothing is told of what has not happened', () => {
+    const scene = createScene({}, 2);
+    want(scene, 'pod-0', 'eviction');
+    want(scene, 'pod-1', 'eviction');
+    look(scene);
+    confirm(scene);
+    scene.refused.add('pod-1');
+    for (let times = 0; times < 3; times++) {
+      look(scene);
+      scene.now += 5_000;
+    }
+    const told = eventsOf(scene).filter((reason) => reason.startsWith('PodRem'));
+    expect(told).toEqual(['PodRemoved', 'PodRemovalRefused']);
+    const condition = () => scene.status.conditions?.find(({ type }) => type === 'Held');
+    expect(condition()).toMatchObject({ status: 'False', reason: 'RemovalRefused' });
+    expect(condition()?.message).toContain('the eviction of pod web-1 is refused (a budget)');
+    expect(condition()?.message).toContain('krake-hooks cancel');
+    scene.refused.clear();
+    look(scene);
+    expect(eventsOf(scene).at(-1)).toBe('PodRemoved');
+    expect(condition()).toMatchObject({ status: 'False', reason: 'NotHeld' });
   });
 });

@@ -2,14 +2,19 @@
 // plain data. What the real API server does with them is tested in test/integration.
 import type { PlannedEvent, Step } from '../../../src/applications/application-view.ts';
 import type { Application, ApplicationStatus } from '../../../src/applications/application.ts';
-import type { Conversation, ShutdownSpec } from '../../../src/applications/conversation.ts';
+import type { Conversation, GoingPod, ShutdownSpec } from '../../../src/applications/conversation.ts';
 import type { LiveWorkload } from '../../../src/applications/live-workload.ts';
 import type { CallState } from '../../../src/applications/shutdown/conversation-calls.ts';
 import type { PlannedCall } from '../../../src/applications/shutdown/draft.ts';
 import type { LivePod } from '../../../src/applications/shutdown/live-pod.ts';
 import { planShutdown } from '../../../src/applications/shutdown/plan-shutdown.ts';
 import { buildSituation, type Situation } from '../../../src/applications/situation.ts';
-import { ANNOTATION_REQUEST, DEFAULT_SHUTDOWN, FINALIZER_SHUTDOWN } from '../../../src/contract/index.ts';
+import {
+  ANNOTATION_REQUEST,
+  DEFAULT_SHUTDOWN,
+  FINALIZER_SHUTDOWN,
+  type CompleteAction,
+} from '../../../src/contract/index.ts';
 import { addWorkload, createWorld, liveOf, NAMESPACE } from './world.ts';
 
 export const T0 = Date.parse('2026-01-01T00:00:00Z');
@@ -19,6 +24,7 @@ export interface Scene {
   namespaceState: 'enabled' | 'terminating';
   spec: ShutdownSpec;
   hooks: ('complete' | 'shutdown')[];
+  completeAction: CompleteAction;
   status: ApplicationStatus;
   request: string | undefined;
   workloads: LiveWorkload[];
@@ -27,7 +33,7 @@ export interface Scene {
   calls: Map<string, CallState>;
   /** Pods whose removal the API server refuses. */
   refused: Set<string>;
-  /** What was refused in this pass. */
+  /** What was tried in this pass. */
   tried: Set<string>;
   /** What the plan has said, in order. */
   steps: Step[];
@@ -41,6 +47,7 @@ export function createScene(change: Partial<ShutdownSpec> = {}, podCount = 1): S
     namespaceState: 'enabled',
     spec,
     hooks: ['shutdown'],
+    completeAction: 'delete',
     status: {
       phase: 'Running',
       workloads: [workload.ref],
@@ -97,7 +104,7 @@ export function situationOf(scene: Scene): Situation {
     spec: {
       workloads: [],
       hooks: scene.hooks,
-      completeAction: 'delete',
+      completeAction: scene.completeAction,
       shutdown: scene.spec,
       completeWhen: 'any',
       auth: 'token',
@@ -106,7 +113,12 @@ export function situationOf(scene: Scene): Situation {
   };
   const workloads = scene.workloads.map((workload) => ({
     ...workload,
-    asked: asked?.asked && { ...asked.asked, hooks: scene.hooks, shutdown: scene.spec },
+    asked: asked?.asked && {
+      ...asked.asked,
+      hooks: scene.hooks,
+      completeAction: scene.completeAction,
+      shutdown: scene.spec,
+    },
   }));
   return buildSituation(
     {
@@ -118,6 +130,9 @@ export function situationOf(scene: Scene): Situation {
       pods: [],
       live: undefined,
       tried: scene.tried,
+      refused: new Map(
+        [...scene.refused].filter((uid) => scene.tried.has(uid)).map((uid) => [uid, 'a budget']),
+      ),
       caBundleSha256: '',
       issuerSha256: undefined,
       issuerNotAfter: undefined,
@@ -156,10 +171,16 @@ export function look(scene: Scene): Step[] {
   for (let count = 0; count < 20; count++) {
     const step = planShutdown(situationOf(scene));
     if (step === undefined) return scene.steps.slice(before);
-    scene.steps.push(step);
+    scene.steps.push(asReported(scene, step));
     apply(scene, step);
   }
   throw new Error(`never rests: ${scene.steps.map((step) => step.do).join(', ')}`);
+}
+
+/** Of pods that were refused nothing is told. */
+function asReported({ refused }: Scene, step: Step): Step {
+  if (step.do !== 'remove-pods') return step;
+  return { ...step, events: step.events.filter((_, index) => !refused.has(step.pods[index]?.uid ?? '')) };
 }
 
 function apply(scene: Scene, step: Step): void {
@@ -237,11 +258,12 @@ export function want(
   podUid: string,
   cause: 'deletion' | 'eviction' | 'scale-down',
   atMs = 0,
+  more: Pick<GoingPod, 'removal'> = {},
 ): void {
   const { shutdown } = scene.status;
   if (shutdown === undefined) throw new Error('the hook is off');
   const requestedAt = new Date(scene.now + atMs).toISOString();
-  const going = { ...shutdown.going, [podUid]: { name: podUid, cause, requestedAt } };
+  const going = { ...shutdown.going, [podUid]: { name: podUid, cause, ...more, requestedAt } };
   scene.status = { ...scene.status, shutdown: { ...shutdown, going } };
 }
 

@@ -188,6 +188,26 @@ describe('the conversation', () => {
     expect(callsOf(scene)).toHaveLength(2);
   });
 
+  it('service form: who waits behind it stands in the condition, also behind one that was given up', () => {
+    const scene = createScene({ failure: 'give-up' }, 6);
+    const heldMessage = () => scene.status.conditions?.find(({ type }) => type === 'Held')?.message ?? '';
+    want(scene, 'pod-0', 'eviction');
+    look(scene);
+    expect(heldMessage()).not.toContain('held behind');
+    want(scene, 'pod-1', 'eviction');
+    look(scene);
+    expect(heldMessage()).toContain('to be asked when it is over: pod pod-1');
+    expect(look(scene)).toEqual([]);
+    scene.now += 60_000;
+    for (const uid of ['pod-2', 'pod-3', 'pod-4', 'pod-5']) want(scene, uid, 'deletion');
+    look(scene);
+    expect(heldMessage()).toMatch(/a person|decide/);
+    expect(heldMessage()).toContain('pods pod-1, pod-2, pod-3 and 2 more');
+    confirm(scene);
+    look(scene);
+    expect(heldMessage()).not.toContain('held behind');
+  });
+
   it('service form: is remembered for a minute, so that a repeated goodbye is known again', () => {
     const scene = createScene({ timeoutSeconds: 3_600 }, 2);
     want(scene, 'pod-0', 'deletion');
@@ -236,18 +256,6 @@ describe('the conversation', () => {
     expect(callsOf(scene)).toHaveLength(calls);
     expect(scene.workloads).toHaveLength(calls);
     expect(scene.status.signals?.shutdown).toBeUndefined();
-  });
-
-  it('is over when the application says that it is complete', () => {
-    const scene = createScene(POD_FORM);
-    scene.hooks = ['complete', 'shutdown'];
-    deleteWorkload(scene);
-    look(scene);
-    const complete = { receivedAt: new Date(T0).toISOString(), provenBy: 'token' as const };
-    scene.status = { ...scene.status, signals: { complete } };
-    look(scene);
-    expect(theConversation(scene).outcome).toBe('completed');
-    expect(scene.workloads).toEqual([]);
   });
 
   it('is about all of it when the namespace goes', () => {

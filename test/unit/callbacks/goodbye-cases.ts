@@ -46,7 +46,7 @@ export function decide({ conversations = [], podForm = false, signals = {}, send
   });
   if (known === undefined) throw new Error('no application');
   const from = { pod: undefined, conversation: undefined, address: '10.9.9.9', ...sender };
-  const decision = decideGoodbye(known, from, NOW);
+  const decision = decideGoodbye(known, from);
   switch (decision.kind) {
     case 'confirm': {
       const places = decision.places.map(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Application, ShutdownStatus } from '../../../src/applications/index.ts';
+import type { Application, Conversation, ShutdownStatus } from '../../../src/applications/index.ts';
 import { judgeRequest, showsEffect } from '../../../src/cli/judge-request.ts';
 import { parsePersonRequest } from '../../../src/contract/index.ts';
 import { application, conversation, shutdownOf } from './request-fixtures.ts';
@@ -71,6 +71,20 @@ describe('judgeRequest', () => {
     expect(judge('cancel', app)).toContain(
       'NO: all of it is being deleted, which Kubernetes cannot take back',
     );
+  });
+
+  it('cancel: also what has said goodbye and is to be evicted, as long as it has not gone', () => {
+    const wanted = { ...confirmed, pods: [{ uid: 'p1', name: 'web-1', cause: 'eviction' as const }] };
+    const freed = (change: Partial<Conversation>) =>
+      application({ status: { phase: 'Running', shutdown: shutdownOf({ ...wanted, ...change }) } });
+    expect(judge('cancel', freed({}))).toBe('pod web-1 will not be removed');
+    expect(judge('release', freed({}))).toContain('NO: nothing of it is held');
+    expect(judge('cancel', freed({ doneAt: '2026-11-21T08:00:09Z' }))).toContain('NO: nothing of it is held');
+    expect(judge('cancel', freed({ outcome: 'completed' }))).toContain('NO: nothing of it is held');
+    const [before, same] = [freed({}).status, freed({ outcome: 'confirmed' }).status];
+    expect(showsEffect('cancel', before, freed({ outcome: 'cancelled' }).status)).toBe(true);
+    expect(showsEffect('cancel', before, { shutdown: shutdownOf() })).toBe(true);
+    expect(showsEffect('cancel', before, same)).toBe(false);
   });
 
   it('migrate: not during a shutdown', () => {

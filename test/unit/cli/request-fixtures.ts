@@ -72,6 +72,8 @@ export interface RequestWorldOptions {
   /** How many writes end in a conflict first. */
   readonly conflicts?: number;
   readonly events?: readonly string[] | 'forbidden';
+  /** Label selectors that some node has. */
+  readonly nodes?: readonly string[] | 'forbidden';
 }
 
 export function requestWorld({
@@ -79,6 +81,7 @@ export function requestWorld({
   after,
   conflicts = 0,
   events = [],
+  nodes = 'forbidden',
 }: RequestWorldOptions): RequestWorld {
   const lines: string[] = [];
   const written: string[] = [];
@@ -105,7 +108,15 @@ export function requestWorld({
         else stored.set(name, next);
         return Promise.resolve(next);
       },
-      list: (resource: { readonly plural: string }) => {
+      list: (
+        resource: { readonly plural: string },
+        _namespace: string | undefined,
+        { labelSelector = '' }: { readonly labelSelector?: string } = {},
+      ) => {
+        if (resource.plural === 'nodes') {
+          if (nodes === 'forbidden') return Promise.reject(new KubeApiError('no', 403, 'Forbidden'));
+          return Promise.resolve({ items: nodes.includes(labelSelector) ? [{}] : [], resourceVersion: '1' });
+        }
         if (resource.plural === 'events') {
           if (events === 'forbidden') return Promise.reject(new KubeApiError('no', 403, 'Forbidden'));
           return Promise.resolve({

@@ -54,6 +54,24 @@ describe('sendRequest', () => {
     ]);
   });
 
+  it.each([
+    ['migrate', { disk: 'ssd', zone: 'a' }, ['zone=b'], true],
+    ['migrate', { disk: 'ssd', zone: 'a' }, ['disk=ssd,zone=a'], false],
+    ['migrate', { disk: 'ssd' }, 'forbidden', false],
+    ['migrate', {}, [], false],
+  ] as const)(
+    '%s to %j: warns when no node has the labels, of %j',
+    async (request, nodeSelector, nodes, is) => {
+      const world = requestWorld({
+        applications: [application({ status: { shutdown: shutdownOf() } })],
+        nodes,
+      });
+      const wanted = { ...options(0), request: { request, nodeSelector } };
+      await expect(sendRequest(world, wanted)).resolves.toBe(0);
+      expect(world.lines.some((line) => line.startsWith('warning: no node has these labels'))).toBe(is);
+    },
+  );
+
   it('does not wait when it is not to', async () => {
     const world = requestWorld({ applications: [application()] });
     await expect(run(world, 0)).resolves.toBe(0);

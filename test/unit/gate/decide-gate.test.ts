@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { OUTCOMES, type Application } from '../../../src/applications/index.ts';
-import { SHUTDOWN_CAUSES } from '../../../src/contract/index.ts';
+import { SHUTDOWN_CAUSES, type CompleteAction } from '../../../src/contract/index.ts';
 import { decideGate, type Asked } from '../../../src/gate/decide-gate.ts';
 import { gateApplicationOf, projectGateApplication } from '../../../src/gate/gate-application.ts';
 import { application, asked, conversation, RECEIVED } from './gate-fixtures.ts';
@@ -23,6 +23,13 @@ const on = (...causes: ('deletion' | 'eviction' | 'scale-down')[]) =>
     },
   });
 
+const LATER = '2030-01-01T00:01:00Z';
+const completeApplication = (completeAction: CompleteAction) =>
+  application({
+    spec: { hooks: ['complete', 'shutdown'], completeAction },
+    status: { signals: { complete: RECEIVED } },
+  });
+
 describe('decideGate', () => {
   it.each<[string, Asked, string]>([
     ['is being deleted', asked({ isTerminating: true }), 'terminating'],
@@ -39,7 +46,8 @@ describe('decideGate', () => {
   it.each<[string, Application | undefined, string]>([
     ['there is no Application', undefined, 'no-application'],
     ['the hook is off', application({ spec: { hooks: ['complete'] } }), 'hook-off'],
-    ['it is complete', application({ status: { signals: { complete: RECEIVED } } }), 'complete'],
+    ['it is complete', completeApplication('delete'), 'complete'],
+    ['it was complete before nothing follows from it', completeApplication('none'), 'complete'],
     [
       'its goodbye is there',
       application({ conversations: [conversation(['uid-a'], { confirmation: RECEIVED })] }),
@@ -70,8 +78,21 @@ describe('decideGate', () => {
     expect(decideGate(asked(), of && gateApplicationOf(of))).toEqual(passes(reason));
   });
 
+  it.each<[CompleteAction, string, string]>([
+    ['none', LATER, 'holds'],
+    ['delete', LATER, 'passes'],
+    ['scale-to-zero', LATER, 'passes'],
+  ])('complete with the action %s, and the pod came %s: it %s', (action, createdAt, outcome) => {
+    const late = asked({ createdAtMs: Date.parse(createdAt) });
+    expect(decideGate(late, gateApplicationOf(completeApplication(action)))).toMatchObject({ outcome });
+  });
+
   it.each<[string, Application]>([
     ['nobody has asked yet', application()],
+    [
+      'it was complete before the complete hook was switched off',
+      application({ status: { signals: { complete: RECEIVED } } }),
+    ],
     ['the Application has no status yet', application({ status: undefined })],
     ['it is being asked', application({ conversations: [conversation(['uid-a'])] })],
     [

@@ -22,6 +22,7 @@ export function podFacts(more: Partial<PodFacts> = {}): PodFacts {
     uid: 'uid-a',
     name: 'a',
     resourceVersion: '7',
+    createdAtMs: Date.parse('2030-01-01T00:00:00Z'),
     application: 'web',
     asksForShutdown: true,
     isTerminating: false,
@@ -32,7 +33,7 @@ export function podFacts(more: Partial<PodFacts> = {}): PodFacts {
 }
 
 export function asked(more: Partial<PodFacts> = {}, cause: Asked['cause'] = 'deletion'): Asked {
-  return { pod: podFacts(more), cause };
+  return { pod: podFacts(more), cause, byEviction: cause === 'eviction' };
 }
 
 export function conversation(podUids: readonly string[], more: Partial<Conversation> = {}): Conversation {
@@ -91,6 +92,7 @@ export function podObject(more: { metadata?: object; status?: object } = {}): Ku
       namespace: 'shop',
       uid: 'uid-a',
       resourceVersion: '7',
+      creationTimestamp: '2030-01-01T00:00:00Z',
       labels: { 'hooks.krake.dev/application': 'web' },
       annotations: { 'hooks.krake.dev/hooks': 'complete, shutdown' },
       ...more.metadata,

@@ -64,6 +64,33 @@ describe('a pod that has to say goodbye first', () => {
     },
   );
 
+  it('is stored as one to be deleted when its cause is an eviction and it was a DELETE; once', async () => {
+    const { hold, going, api } = setUp();
+    const tainted = { ...asked({}, 'eviction'), byEviction: false };
+    const deleted = { ...entry, cause: 'eviction', removal: 'delete' };
+    expect(await hold({ asked: tainted })).toMatchObject({ reason: 'stored', cause: 'eviction' });
+    expect(going()).toEqual({ 'uid-a': deleted });
+    for (const again of [tainted, asked({}, 'eviction')])
+      expect(await hold({ asked: again })).toMatchObject({ reason: 'stored-before' });
+    expect(going()).toEqual({ 'uid-a': deleted });
+    expect(api.patches).toHaveLength(1);
+  });
+
+  it('is stored again when it is deleted after a drain has evicted it, also at the same moment', async () => {
+    const { hold, going } = setUp(application({ going: { 'uid-a': { ...entry, cause: 'eviction' } } }));
+    const drained = asked({}, 'eviction');
+    const tainted = { ...drained, byEviction: false };
+    expect(await hold({ asked: drained })).toMatchObject({ reason: 'stored-before' });
+    expect(await hold({ asked: tainted })).toMatchObject({ reason: 'stored' });
+    expect(going()).toMatchObject({ 'uid-a': { cause: 'eviction', removal: 'delete' } });
+    const other = { uid: 'uid-b' };
+    await Promise.all(
+      // The first is decided alone, those after it together.
+      [asked(), asked(other), asked(other, 'eviction')].map((one) => hold({ asked: one })),
+    );
+    expect(going()).toMatchObject({ 'uid-b': { cause: 'deletion' } });
+  });
+
   it('is held and not stored when a person has cancelled its eviction; a deletion is a new wish', async () => {
     const cancelled = conversation(['uid-a'], { outcome: 'cancelled' });
     const { hold, going } = setUp(application({ conversations: [cancelled] }));
@@ -72,6 +99,12 @@ describe('a pod that has to say goodbye first', () => {
     expect(going()).toEqual({});
     expect(await hold()).toMatchObject({ outcome: 'held', reason: 'stored' });
     expect(await hold({ asked: evicted })).toMatchObject({ outcome: 'held', reason: 'stored-before' });
+  });
+
+  it('is stored again when the deadline that was cancelled has passed', async () => {
+    const over = conversation(['uid-a'], { outcome: 'cancelled', doneAt: '2030-01-01T00:01:00Z' });
+    const { hold } = setUp(application({ conversations: [over] }));
+    expect(await hold({ asked: asked({}, 'eviction') })).toMatchObject({ outcome: 'held', reason: 'stored' });
   });
 
   it('is stored when it is asked anew after that', async () => {
