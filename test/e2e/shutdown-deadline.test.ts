@@ -68,7 +68,7 @@ onNode('when the goodbye does not come', () => {
     env: Readonly<Record<string, string>>,
   ): Promise<readonly [Scene, string]> => {
     const scene = await stage.scene(name);
-    const annotations = { 'shutdown-timeout': '6s', 'shutdown-failure': 'give-up' };
+    const annotations = { 'shutdown-timeout': '15s', 'shutdown-failure': 'give-up' };
     const [pod = ''] = await scene.start({ service: 'shutdown', env, annotations });
     await scene.kubectl(['delete', 'pod', pod], { allowFailure: true });
     await scene.untilApplication(

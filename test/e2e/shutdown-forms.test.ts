@@ -89,9 +89,12 @@ onNode('applications of all kinds say goodbye', () => {
     async () => {
       const scene = await stage.scene('stranger');
       const [pod = ''] = await scene.start({ service: 'shutdown', env: { CHECKS_SIGNATURE: 'yes' } });
+      // A Service that is a second old: a connection begun before its rules are there goes nowhere for good, a new one arrives.
       const call = [
         'curl',
         '-s',
+        '--connect-timeout',
+        '3',
         '--retry',
         '9',
         '--retry-connrefused',

@@ -9,7 +9,10 @@ export function checkAnswers(world: World): Violation[] {
   const puts = eventsOf(world.history, 'put');
   return [
     ...puts.flatMap((put) => (put.status === 200 ? checkStored(world, put) : [])),
-    ...checkSaid(world, puts),
+    ...checkSaid(
+      world,
+      puts.filter(({ isComplete }) => isComplete !== true),
+    ),
   ];
 }
 
@@ -19,22 +22,19 @@ function checkStored({ applications }: World, put: PutEvent): Violation[] {
     .filter((life) => life.namespace === namespace && life.name === application)
     .flatMap((life) => life.versions);
   const isStored =
-    answer !== undefined &&
-    versions.some(({ object }) => timesOf(object, answer).includes(answer.receivedAt));
+    answer !== undefined && versions.some(({ object }) => timesOf(object, put).includes(answer.receivedAt));
   if (isStored) return [];
   const text = `${application}: 200 for a goodbye (${JSON.stringify(answer)}) that never stood in the status`;
   return [{ rule: RULE, text }];
 }
 
-function timesOf(
-  app: Application,
-  { conversation: id, pod: name }: NonNullable<PutEvent['answer']>,
-): readonly (string | undefined)[] {
-  const { shutdown, shutdownFrom = {} } = app.status?.signals ?? {};
+function timesOf(app: Application, { isComplete, answer }: PutEvent): readonly (string | undefined)[] {
+  const { complete, shutdown, shutdownFrom = {} } = app.status?.signals ?? {};
+  if (isComplete === true) return [complete?.receivedAt];
   const voluntary = [shutdown, ...Object.values(shutdownFrom)].map((signal) => signal?.receivedAt);
-  if (id === undefined) return voluntary;
-  const conversation = conversationsOf(app).find((candidate) => candidate.id === id);
-  const pod = conversation?.pods.find((candidate) => candidate.name === name);
+  if (answer?.conversation === undefined) return voluntary;
+  const conversation = conversationsOf(app).find(({ id }) => id === answer.conversation);
+  const pod = conversation?.pods.find(({ name }) => name === answer.pod);
   return [conversation?.confirmation?.receivedAt, pod?.confirmation?.receivedAt, conversation?.endedAt];
 }
 

@@ -2,8 +2,8 @@ import type { CallEvent, Conversation, Violation } from './history.ts';
 import { conversationsOf, eventsOf, type Version, type World } from './world.ts';
 
 /**
- * Each call was announced: before it came, its conversation, round, deadline and attempt stood in the status. None came twice, and
- * none after the goodbye that it asks for.
+ * Each call was announced: before it came, its conversation, round, deadline and attempt stood in the status. None came twice. None was begun, that
+ * is, its attempt counted, when the goodbye that it asks for was there or the conversation over; one that was under way by then may come a moment later.
  */
 export function checkAsking(world: World): Violation[] {
   const calls = eventsOf(world.history, 'call');
@@ -32,6 +32,9 @@ function checkCall(world: World, call: CallEvent, position: number, key: string)
   const attempts = Math.max(...conversations.map((conversation) => attemptsOf(conversation, call.pod)));
   if (attempts < call.attempt)
     found.push({ rule: 'asked-before-stored', text: `${key}: the status counts ${attempts} attempts` });
+  const begun = conversations.find((conversation) => attemptsOf(conversation, call.pod) >= call.attempt);
+  if (begun !== undefined && isAnswered(begun, call.pod))
+    found.push({ rule: 'asked-after-goodbye', text: `${key} was begun when its goodbye was there` });
   return found;
 }
 
@@ -46,4 +49,9 @@ function versionsBefore({ applications }: World, { namespace, application }: Cal
 function attemptsOf({ ask, pods }: Conversation, podUid: string | undefined): number {
   const asked = podUid === undefined ? ask : pods.find(({ uid }) => uid === podUid)?.ask;
   return asked?.attempts ?? 0;
+}
+
+function isAnswered({ outcome, confirmation, pods }: Conversation, podUid: string | undefined): boolean {
+  const said = podUid === undefined ? confirmation : pods.find(({ uid }) => uid === podUid)?.confirmation;
+  return said !== undefined || outcome !== undefined;
 }

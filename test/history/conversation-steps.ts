@@ -92,7 +92,10 @@ function checkStep(was: Conversation, now: Conversation, { object }: AppVersion,
   if (was.round === now.round && was.deadline !== now.deadline)
     found.push(['deadline-moved', `${id}, round ${now.round}: from ${was.deadline} to ${now.deadline}`]);
   if (now.round !== was.round) found.push(...checkNewRound(was, now, object, lastedMs));
-  if (was.outcome !== undefined && was.outcome !== now.outcome)
+  // A person may call off what was let go and has not gone yet.
+  const isCalledOff =
+    now.outcome === 'cancelled' && ['cancel', 'migrate'].some((request) => requestIs(object, request));
+  if (was.outcome !== undefined && was.outcome !== now.outcome && !isCalledOff)
     found.push(['outcome', `${id} had ended as ${was.outcome}, now ${now.outcome ?? 'open'}`]);
   if (!isNeededRightly(was, now)) found.push(['outcome', `${id}: needed ${was.needed}, now ${now.needed}`]);
   if (lost(was.confirmation, now.confirmation)) found.push(['goodbye-lost', `${id}: the goodbye changes`]);

@@ -13,6 +13,8 @@ export interface Manners {
   readonly status?: number;
   /** When it says goodbye; undefined: never. */
   readonly goodbyeAfterMs: number | undefined;
+  /** Instead of the goodbye it says that it is complete. */
+  readonly isComplete?: boolean;
 }
 
 export interface FakeApplicationsOptions {
@@ -28,8 +30,8 @@ export interface FakeApplications {
   /** Which pod lives at the address from now on. */
   settle(address: string, pod: { readonly uid: string; readonly name: string }): void;
   behave(manners: Manners): void;
-  /** The pod at this address says goodbye by itself, once. */
-  sayGoodbye(address: string, application: { namespace: string; name: string; url: string }): Promise<number>;
+  /** The pod at this address says goodbye by itself, until it has been heard. */
+  sayGoodbye(address: string, application: { namespace: string; name: string; url: string }): Promise<void>;
   /** Everybody falls silent: nothing is answered or sent that was still to come. */
   hush(): void;
   stop(): Promise<void>;
@@ -60,6 +62,7 @@ export async function startFakeApplications(options: FakeApplicationsOptions): P
     const answer = await putJson(url, address, credentials).catch(() => ({ status: 0, text: '' }));
     const event: PutEvent = {
       kind: 'put',
+      ...(url.endsWith('/complete') ? { isComplete: true } : {}),
       sentAtMs,
       atMs: performance.now(),
       namespace,
@@ -75,10 +78,14 @@ export async function startFakeApplications(options: FakeApplicationsOptions): P
   }
 
   /** Until it has been heard, as an application does that is serious about it. */
-  async function goodbye(address: string, call: CallBody, signal: AbortSignal): Promise<void> {
+  async function goodbye(
+    address: string,
+    { namespace, application, confirm }: Pick<CallBody, 'namespace' | 'application' | 'confirm'>,
+    signal: AbortSignal,
+  ): Promise<void> {
     while (!signal.aborted) {
       // Where its token cannot be read just now, it has not said anything.
-      const status = await put(address, call.namespace, call.application, call.confirm).catch(() => 0);
+      const status = await put(address, namespace, application, confirm).catch(() => 0);
       if (status !== 0 && status < 500 && status !== 429) return;
       await pause(AGAIN_MS, signal);
     }
@@ -106,9 +113,10 @@ export async function startFakeApplications(options: FakeApplicationsOptions): P
       deadline,
       pod,
     });
-    const { answerAfterMs = 0, status = 200, goodbyeAfterMs } = manners;
+    const { answerAfterMs = 0, status = 200, goodbyeAfterMs, isComplete = false } = manners;
+    const confirm = isComplete ? call.confirm.replace(/shutdown$/, 'complete') : call.confirm;
     if (goodbyeAfterMs !== undefined)
-      void pause(goodbyeAfterMs, signal).then(() => goodbye(address, call, signal));
+      void pause(goodbyeAfterMs, signal).then(() => goodbye(address, { ...call, confirm }, signal));
     await pause(answerAfterMs, signal);
     outgoing.writeHead(status).end();
   }
@@ -131,7 +139,8 @@ export async function startFakeApplications(options: FakeApplicationsOptions): P
     behave: (next) => {
       manners = next;
     },
-    sayGoodbye: (address, { namespace, name, url }) => put(address, namespace, name, url),
+    sayGoodbye: (address, { namespace, name, url }) =>
+      goodbye(address, { namespace, application: name, confirm: url }, silence.signal),
     hush() {
       silence.abort();
       silence = new AbortController();

@@ -38,7 +38,8 @@ function whyNot(world: World, pod: Life, revision: number): string | undefined {
   if (app === undefined) return undefined;
   // The one in force just before: what lets a pod go is stored before it goes.
   const version = versionAt(app, revision - 1);
-  if (version === undefined || mayGo(version.object, pod.uid)) return undefined;
+  const createdAt = pod.versions[0]?.object.metadata.creationTimestamp;
+  if (version === undefined || mayGo(version.object, pod.uid, createdAt)) return undefined;
   return `Application ${name} does not let it go (its version ${version.revision})`;
 }
 

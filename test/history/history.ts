@@ -43,6 +43,8 @@ export interface CallEvent {
 /** An application said goodbye. */
 export interface PutEvent {
   readonly kind: 'put';
+  /** It says that it is complete, instead of a goodbye. */
+  readonly isComplete?: true;
   readonly sentAtMs: number;
   readonly atMs: number;
   readonly namespace: string;

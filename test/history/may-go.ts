@@ -24,13 +24,20 @@ function letsAllPodsGo({ scope, form, outcome = 'confirmed' }: Conversation): bo
 }
 
 /** Whether nothing holds this pod of the application. */
-export function mayGo(app: Application, podUid: string): boolean {
-  if (!app.spec.hooks.includes('shutdown') || app.status?.signals?.complete !== undefined) return true;
+export function mayGo(app: Application, podUid: string, createdAt: string | undefined): boolean {
+  if (!app.spec.hooks.includes('shutdown') || isComplete(app, createdAt)) return true;
   return conversationsOf(app).some(
     (conversation) =>
       letsItsPodsGo(conversation) &&
       (letsAllPodsGo(conversation) || conversation.pods.some(({ uid }) => uid === podUid)),
   );
+}
+
+/** Where nothing follows from the signal, only pods that were there have said it. */
+function isComplete({ spec, status }: Application, createdAt = ''): boolean {
+  const signal = status?.signals?.complete;
+  if (signal === undefined || !spec.hooks.includes('complete')) return false;
+  return spec.completeAction !== 'none' || Date.parse(createdAt) <= Date.parse(signal.receivedAt);
 }
 
 /** It runs: there is something to save. */

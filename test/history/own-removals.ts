@@ -33,7 +33,8 @@ function whyNotPod(
   const known = world.applications
     .filter((life) => life.namespace === namespace && life.name === application)
     .flatMap(({ versions }) => versions.filter((version) => version.position < position));
-  const reasons = known.filter(({ object }) => mayGo(object, uid));
+  const createdAt = pod?.versions[0]?.object.metadata.creationTimestamp;
+  const reasons = known.filter(({ object }) => mayGo(object, uid, createdAt));
   if (reasons.length === 0) return 'no version of its Application had let it go';
   const isWanted = known.some(
     ({ object }) =>

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { ANNOTATION_HOOKS, ANNOTATION_SHUTDOWN_SERVICE, WORKLOAD_KINDS } from '../../src/contract/index.ts';
 import type { KubeObject } from '../../src/kube/index.ts';
@@ -37,6 +38,28 @@ async function setPhase(pod: KubeObject | undefined, phase: 'Pending' | 'Running
   );
 }
 
+/** A budget that allows no disruption: of the Deployment's two pods one is not ready. */
+async function useUpBudget(name: string, unready: KubeObject): Promise<void> {
+  await setting.admin.create({ apiVersion: 'policy/v1', plural: 'poddisruptionbudgets' }, NAMESPACE, {
+    metadata: { name },
+    spec: { minAvailable: 1, selector: { matchLabels: { app: name } } },
+  });
+  await setReady(unready, 'False');
+  await waitFor(
+    'the budget to be used up',
+    async () => {
+      const args = ['get', 'pdb', name, '-n', NAMESPACE, '-o', 'jsonpath={.status}'];
+      const { stdout } = await setting.controlPlane.kubectl(args);
+      const { currentHealthy, disruptionsAllowed } = JSON.parse(stdout === '' ? '{}' : stdout) as Record<
+        string,
+        number
+      >;
+      return currentHealthy === 1 && disruptionsAllowed === 0 ? true : undefined;
+    },
+    SOON,
+  );
+}
+
 describe('what changes while an application is asked to shut down', () => {
   it(
     'a pod that starts meanwhile is asked too, once, and its goodbye is awaited',
@@ -49,8 +72,7 @@ describe('what changes while an application is asked to shut down', () => {
       expect(held(begun)[0]).toMatchObject({ needed: 1, pods: [{ uid: uidOf(first) }] });
 
       await setPhase(late, 'Running');
-      // A pod's start is no change that is watched; the end of a call, or the next look, shows it.
-      await setting.request('deployment-growing', 'retry');
+      // A pod's start is no change that is watched; nobody else has anything to say, and it is found all the same.
       const app = await setting.applicationThat(
         'deployment-growing',
         'asks both',
@@ -79,40 +101,73 @@ describe('what changes while an application is asked to shut down', () => {
       const { pods } = await setting.begin('thrifty', POD_FORM, { replicas: 2 });
       const [going, other] = pods;
       if (going === undefined || other === undefined) throw new Error('two pods were to run');
-      await setting.admin.create({ apiVersion: 'policy/v1', plural: 'poddisruptionbudgets' }, NAMESPACE, {
-        metadata: { name: 'thrifty' },
-        spec: { minAvailable: 1, selector: { matchLabels: { app: 'thrifty' } } },
-      });
-      await setReady(other, 'False');
-      await waitFor(
-        'the budget to be used up',
-        async () => {
-          const { stdout } = await setting.controlPlane.kubectl([
-            'get',
-            'pdb',
-            'thrifty',
-            '-n',
-            NAMESPACE,
-            '-o',
-            'jsonpath={.status}',
-          ]);
-          const { currentHealthy, disruptionsAllowed } = JSON.parse(stdout === '' ? '{}' : stdout) as Record<
-            string,
-            number
-          >;
-          return currentHealthy === 1 && disruptionsAllowed === 0 ? true : undefined;
-        },
-        SOON,
-      );
+      await useUpBudget('thrifty', other);
       await setting.want('deployment-thrifty', going, 'eviction');
       await setting.applicationThat('deployment-thrifty', 'was asked', wasHeard);
       await setting.confirm('deployment-thrifty', uidOf(going));
       await setting.applicationThat('deployment-thrifty', 'has heard it', (a) =>
         conversations(a).some(({ outcome }) => outcome === 'confirmed'),
       );
+      const name = going.metadata.name ?? '';
+      await setting.untilTold(
+        'deployment-thrifty',
+        'PodRemovalRefused',
+        `the eviction of pod ${name} is refused`,
+      );
+      const refused = await setting.applicationThat('deployment-thrifty', 'says what keeps it', (a) =>
+        Boolean(a.status?.conditions?.some(({ reason }) => reason === 'RemovalRefused')),
+      );
+      expect(refused.status?.conditions?.find(({ type }) => type === 'Held')?.message).toContain(
+        "would violate the pod's disruption budget",
+      );
       expect(await setting.exists(going)).toBe(true);
+      const describe = ['describe', '-n', NAMESPACE, 'application', 'deployment-thrifty'];
+      const { stdout } = await setting.controlPlane.kubectl(describe);
+      expect(stdout).not.toContain('PodRemoved');
       await setReady(other, 'True');
       await setting.podGone(going);
+      await setting.untilTold('deployment-thrifty', `pod ${name} is evicted now`);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'what a budget keeps after its goodbye is called off by a person: it stays, and is asked anew',
+    async () => {
+      const { pods } = await setting.begin('aborted', POD_FORM, { replicas: 2 });
+      const [going, other] = pods;
+      if (going === undefined || other === undefined) throw new Error('two pods were to run');
+      await useUpBudget('aborted', other);
+      await setting.want('deployment-aborted', going, 'eviction');
+      await setting.applicationThat('deployment-aborted', 'was asked', wasHeard);
+      await setting.confirm('deployment-aborted', uidOf(going));
+      await setting.untilTold('deployment-aborted', 'PodRemovalRefused');
+      await setting.request('deployment-aborted', 'cancel');
+      await setting.applicationThat('deployment-aborted', 'has called it off', (a) =>
+        conversations(a).some(({ outcome }) => outcome === 'cancelled'),
+      );
+      await setReady(other, 'True');
+      // Longer than until the next try.
+      await sleep(7_000);
+      expect(await setting.exists(going)).toBe(true);
+      await setting.want('deployment-aborted', going, 'deletion');
+      await setting.applicationThat('deployment-aborted', 'is asked anew', (a) => held(a).length === 1);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'what a taint deletes is deleted, although a budget would not allow an eviction',
+    async () => {
+      const { pods } = await setting.begin('tainted', POD_FORM, { replicas: 2 });
+      const [going, other] = pods;
+      if (going === undefined || other === undefined) throw new Error('two pods were to run');
+      await useUpBudget('tainted', other);
+      await setting.want('deployment-tainted', going, 'eviction', 'delete');
+      await setting.applicationThat('deployment-tainted', 'was asked', wasHeard);
+      await setting.confirm('deployment-tainted', uidOf(going));
+      await setting.podGone(going);
+      await setting.untilTold('deployment-tainted', `pod ${going.metadata.name ?? ''} is deleted now`);
     },
     LONG_MS,
   );

@@ -46,6 +46,28 @@ describe('a shutdown that does not go smoothly, and what a person can do', () =>
   );
 
   it(
+    'remembers a service that was too slow for longer than its pod is there, and asks for the next pod as ever',
+    async () => {
+      const { pods } = await setting.begin('slow', { [ANNOTATION_SHUTDOWN_TIMEOUT]: SHORT }, { replicas: 2 });
+      const [first, second] = pods;
+      if (first === undefined || second === undefined) throw new Error('two pods were to run');
+      await setting.want('deployment-slow', first, 'eviction');
+      await setting.podGone(first);
+      const app = await setting.applicationThat(
+        'deployment-slow',
+        'remembers it',
+        (a) => conversations(a)[0]?.doneAt !== undefined,
+      );
+      expect(conversations(app)).toMatchObject([{ outcome: 'timed-out', scope: 'pods' }]);
+      expect(app.status?.conditions?.find(({ type }) => type === 'Held')?.status).toBe('False');
+      await setting.want('deployment-slow', second, 'eviction');
+      await setting.applicationThat('deployment-slow', 'is held again', (a) => held(a).length > 0);
+      await setting.podGone(second);
+    },
+    LONG_MS,
+  );
+
+  it(
     'gives up where asked to, and a person retries and releases',
     async () => {
       await setting.begin('stuck', {
@@ -152,6 +174,44 @@ describe('a shutdown that does not go smoothly, and what a person can do', () =>
       };
       expect(workload.spec?.template.spec.nodeSelector).toEqual({ disk: 'ssd' });
       await setting.untilTold('replicaset-nomad', 'Migrated');
+    },
+    LONG_MS,
+  );
+
+  it(
+    'a migration to where no node is: another takes its place, what a person takes out stays out, cancel ends it',
+    async () => {
+      const name = 'replicaset-lost';
+      const { pods } = await setting.begin('lost', POD_FORM, { kind: 'ReplicaSet' });
+      const selector = async () => {
+        const workload = (await setting.workload('ReplicaSet', 'lost')) as {
+          spec?: { template: { spec: { nodeSelector?: object } } };
+        };
+        return workload.spec?.template.spec.nodeSelector;
+      };
+      await setting.request(name, 'migrate:disk=typo');
+      await setting.applicationThat(name, 'was asked', wasHeard);
+      const [first] = pods;
+      await setting.confirm(name, first?.metadata.uid);
+      if (first !== undefined) await setting.podGone(first);
+      expect(await selector()).toEqual({ disk: 'typo' });
+
+      // Nobody runs who could be asked: it counts at once.
+      await setting.request(name, 'migrate:disk=ssd');
+      await setting.applicationThat(name, 'moves elsewhere', ({ status }) =>
+        (status?.shutdown?.conversations ?? []).some(
+          ({ nodeSelector, movedAt }) => nodeSelector?.disk === 'ssd' && movedAt !== undefined,
+        ),
+      );
+      expect(await selector()).toEqual({ disk: 'ssd' });
+      await setting.untilTold(name, 'MigrationCancelled');
+
+      const patch = JSON.stringify([{ op: 'remove', path: '/spec/template/spec/nodeSelector' }]);
+      const args = ['patch', '-n', NAMESPACE, 'replicaset/lost', '--type=json', '-p', patch];
+      await setting.controlPlane.kubectl(args);
+      await setting.request(name, 'cancel');
+      await setting.applicationThat(name, 'is moved no more', (a) => a.status?.phase === 'Running');
+      expect(await selector()).toBeUndefined();
     },
     LONG_MS,
   );

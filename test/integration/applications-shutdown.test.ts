@@ -1,6 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { APPLICATIONS, type Application } from '../../src/applications/index.ts';
-import { ANNOTATION_SHUTDOWN_SERVICE, FINALIZER_SHUTDOWN, WORKLOAD_KINDS } from '../../src/contract/index.ts';
+import {
+  ANNOTATION_COMPLETE_ACTION,
+  ANNOTATION_SHUTDOWN_SERVICE,
+  FINALIZER_SHUTDOWN,
+  WORKLOAD_KINDS,
+} from '../../src/contract/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { NAMESPACE } from './applications-setting.ts';
 import {
@@ -147,14 +152,18 @@ describe('the shutdown conversation on a real API server', () => {
     LONG_MS,
   );
 
-  it(
-    'is ended by complete',
-    async () => {
-      await setting.begin('both', POD_FORM, { hooks: 'complete,shutdown' });
-      await setting.remove('both');
-      await setting.applicationThat('deployment-both', 'was asked', wasHeard);
+  it.each([
+    ['both', {}],
+    ['both-kept', { [ANNOTATION_COMPLETE_ACTION]: 'none' }],
+    ['both-misspelt', { [ANNOTATION_COMPLETE_ACTION]: 'deleet' }],
+  ])(
+    'is ended by complete: %s %j',
+    async (name, annotations) => {
+      await setting.begin(name, { ...POD_FORM, ...annotations }, { hooks: 'complete,shutdown' });
+      await setting.remove(name);
+      await setting.applicationThat(`deployment-${name}`, 'was asked', wasHeard);
       await setting.admin.patch(
-        { resource: APPLICATIONS, namespace: NAMESPACE, name: 'deployment-both', subresource: 'status' },
+        { resource: APPLICATIONS, namespace: NAMESPACE, name: `deployment-${name}`, subresource: 'status' },
         {
           type: 'merge',
           body: {
@@ -162,7 +171,7 @@ describe('the shutdown conversation on a real API server', () => {
           },
         },
       );
-      await setting.gone('Deployment', 'both');
+      await setting.gone('Deployment', name);
     },
     LONG_MS,
   );
@@ -182,6 +191,44 @@ describe('the shutdown conversation on a real API server', () => {
           workloads.length > 0 && workloads.every(({ kind }) => kind === 'ReplicaSet'),
       );
       expect(after.status?.tokenSha256).toBe(app.status?.tokenSha256);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'is asked by a headless Service whose targetPort has a name, at the port of the pods behind it',
+    async () => {
+      await setting.admin.create({ apiVersion: 'v1', plural: 'services' }, NAMESPACE, {
+        metadata: { name: 'archive' },
+        spec: {
+          clusterIP: 'None',
+          selector: { app: 'archive' },
+          ports: [{ port: 80, targetPort: 'save' }],
+        },
+      });
+      await setting.begin('archived', { [ANNOTATION_SHUTDOWN_SERVICE]: 'archive' });
+      await setting.remove('archived');
+      await setting.applicationThat('deployment-archived', 'is told why not', (app) =>
+        JSON.stringify(app.status).includes(
+          'no running pod of the Service archive has a container port named save',
+        ),
+      );
+      expect(setting.heard).toEqual([]);
+
+      const ports = [{ name: 'save', containerPort: 9090 }];
+      await setting.admin.create(WORKLOAD_KINDS.Pod, NAMESPACE, {
+        metadata: { name: 'archive', labels: { app: 'archive' } },
+        spec: { containers: [{ name: 'main', image: 'example.invalid/none', ports }] },
+      });
+      const ref = { resource: WORKLOAD_KINDS.Pod, namespace: NAMESPACE, name: 'archive' };
+      const status = { phase: 'Running', podIP: '10.0.0.9', podIPs: [{ ip: '10.0.0.9' }] };
+      await setting.admin.patch({ ...ref, subresource: 'status' }, { type: 'merge', body: { status } });
+      await setting.applicationThat('deployment-archived', 'was asked', wasHeard);
+      expect(setting.heard.map(({ call }) => [call.url, call.connectTo])).toEqual([
+        ['http://archive.shop.svc:9090/shutdown', undefined],
+      ]);
+      await setting.confirm('deployment-archived');
+      await setting.gone('Deployment', 'archived');
     },
     LONG_MS,
   );

@@ -100,19 +100,23 @@ describe('service form, with the rights of the callbacks alone', () => {
     expect((await statusOf('voluntary'))?.signals).toEqual({ complete: goodbye, shutdown: goodbye });
   });
 
-  it('cancelled: 409 in time and nothing stored, later it is one that nobody asked for', async () => {
-    const cancelled = (seconds: number) =>
-      shutdownOf(
-        conversation('c1', { outcome: 'cancelled', endedAt: inSeconds(-5), deadline: inSeconds(seconds) }),
-      );
-    const token = await known('cancelled', cancelled(60));
-    const answer = await replica.sayGoodbye('cancelled', { token });
-    expect([answer.status, answer.text]).toEqual([409, expect.stringContaining('shutdown-cancelled')]);
-    expect((await statusOf('cancelled'))?.signals).toEqual({});
-    await setting.writeShutdown('cancelled', cancelled(-1));
-    expect((await replica.sayGoodbye('cancelled', { token })).status).toBe(200);
-    expect((await statusOf('cancelled'))?.signals?.shutdown).toEqual(goodbye);
-  });
+  it.each([
+    ['cancelled', 'shutdown-cancelled'],
+    ['timed-out', 'goodbye-too-late'],
+    ['released', 'goodbye-too-late'],
+  ] as const)(
+    '%s: 409 and nothing stored, until it is forgotten; later it is one that nobody asked for',
+    async (outcome, reason) => {
+      const late = conversation('c1', { outcome, endedAt: inSeconds(-5), deadline: inSeconds(-5) });
+      const token = await known(`late-${outcome}`, shutdownOf(late));
+      const answer = await replica.sayGoodbye(`late-${outcome}`, { token });
+      expect([answer.status, answer.text]).toEqual([409, expect.stringContaining(reason)]);
+      expect((await statusOf(`late-${outcome}`))?.signals).toEqual({});
+      await setting.writeShutdown(`late-${outcome}`, { ...shutdownOf(), sequence: 1 });
+      expect((await replica.sayGoodbye(`late-${outcome}`, { token })).status).toBe(200);
+      expect((await statusOf(`late-${outcome}`))?.signals?.shutdown).toEqual(goodbye);
+    },
+  );
 });
 
 describe('a cache that is late', () => {
@@ -182,7 +186,7 @@ describe('a cache that is late', () => {
       'asked, then released',
       shutdownOf(conversation('c1')),
       shutdownOf(conversation('c1', { outcome: 'released', endedAt: inSeconds(0) })),
-      { conversation: 'c1', already: true },
+      { kind: 'refused', reason: 'goodbye-too-late' },
     ],
     [
       'asked, then cancelled',

@@ -130,6 +130,7 @@ describe('krake-hooks', () => {
     const { code, out } = await krakeHooks('migrate', 'deployment/move', '--to', 'disk=ssd');
     expect({ code, out }).toMatchObject({ code: 0 });
     expect(out).toContain('come back on nodes with disk=ssd');
+    expect(out).toContain('warning: no node has these labels now');
     const app = await setting.application('deployment-move');
     expect(app && held(app)[0]).toMatchObject({ reason: 'requested', nodeSelector: { disk: 'ssd' } });
     expect(await krakeHooks('release', 'deployment-move')).toMatchObject({ code: 0 });

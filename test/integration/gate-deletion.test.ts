@@ -120,11 +120,21 @@ describe('a pod that has something to save', () => {
     expect(Object.keys((await going()) ?? {})).toEqual([uid]);
   });
 
-  it('goes when the application has said that it is complete', async () => {
-    await setting.pod(namespace, 'a');
-    await setting.setStatus(namespace, 'web', { signals: { complete: confirmed.confirmation } });
-    expect((await remove('a')).code).toBe(0);
-  });
+  it.each([
+    ['delete', -60_000, 0],
+    ['none', 60_000, 0],
+    ['none', -60_000, 1],
+  ])(
+    'complete with the action %s, said %d ms after the pod came: exit code %d',
+    async (completeAction, afterMs, code) => {
+      const spec = { hooks: ['complete', 'shutdown'], completeAction };
+      await setting.application(namespace, 'done', spec);
+      await setting.pod(namespace, 'a', { application: 'done' });
+      const complete = { provenBy: 'token', receivedAt: new Date(Date.now() + afterMs).toISOString() };
+      await setting.setStatus(namespace, 'done', { signals: { complete } });
+      expect((await remove('a')).code).toBe(code);
+    },
+  );
 
   it('stays and stores nothing in a dry run', async () => {
     await setting.pod(namespace, 'a');

@@ -6,6 +6,7 @@ import {
   FINALIZER_SHUTDOWN,
   LABEL_APPLICATION,
   WORKLOAD_KINDS,
+  callbackUrl,
   secretName,
 } from '../../src/contract/index.ts';
 import { createKubeClient, type FullKubeClient, type KubeObject } from '../../src/kube/index.ts';
@@ -68,6 +69,8 @@ export interface Scene {
   tell(): string;
   /** Resolves when nothing has happened for a while. */
   untilQuiet(): Promise<void>;
+  /** The pods say goodbye of their own accord, each until it has been heard. */
+  sayGoodbyes(deployed: Deployed): Promise<void>;
   stop(): void;
 }
 
@@ -178,7 +181,11 @@ async function openCrashSetting(
       const namespace = `crash-${randomBytes(3).toString('hex')}`;
       const labels = { 'hooks.krake.dev/enabled': 'true' };
       await admin.create(NAMESPACES, undefined, { metadata: { name: namespace, labels } });
-      const scene = await createScene(namespace, { controlPlane, admin, applications }, options);
+      const scene = await createScene(
+        namespace,
+        { controlPlane, admin, applications, callbacksUrl },
+        options,
+      );
       scenes.set(namespace, scene);
       return scene;
     },
@@ -195,9 +202,13 @@ async function openCrashSetting(
   };
 }
 
+interface SceneDeps extends Pick<CrashSetting, 'controlPlane' | 'admin' | 'applications'> {
+  readonly callbacksUrl: string;
+}
+
 async function createScene(
   namespace: string,
-  { controlPlane, admin, applications }: Pick<CrashSetting, 'controlPlane' | 'admin' | 'applications'>,
+  { controlPlane, admin, applications, callbacksUrl }: SceneDeps,
   { recording }: CrashSettingOptions,
 ): Promise<Scene> {
   const history: HistoryEvent[] = [];
@@ -278,6 +289,12 @@ async function createScene(
         { timeoutMs: 30_000, intervalMs: 50 },
       );
       await recorder.settled();
+    },
+    async sayGoodbyes({ application: of, pods }) {
+      const url = callbackUrl(callbacksUrl, namespace, of, 'shutdown');
+      await Promise.all(
+        pods.map((_pod, i) => applications.sayGoodbye(ADDRESSES[i] ?? '', { namespace, name: of, url })),
+      );
     },
     stop: () => recorder.stop(),
   };

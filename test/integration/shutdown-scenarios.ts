@@ -1,3 +1,5 @@
+import type { Application } from '../../src/applications/index.ts';
+import type { KubeObject } from '../../src/kube/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import type { Manners } from '../history/fake-applications.ts';
 import type { Deployed, Scene } from './shutdown-crash-setting.ts';
@@ -48,6 +50,41 @@ async function insist(what: string, attempt: () => Promise<{ code: number; stder
   );
 }
 
+const request = (scene: Scene, application: string, text: string): Promise<void> =>
+  insist('the request to be heard', () =>
+    scene.kubectl('annotate', '--overwrite', 'application', application, `hooks.krake.dev/request=${text}`),
+  );
+
+type Conversation = NonNullable<NonNullable<Application['status']>['shutdown']>['conversations'][number];
+
+async function untilConversation(
+  scene: Scene,
+  application: string,
+  is: (conversation: Conversation) => boolean,
+): Promise<void> {
+  await waitFor(
+    'the conversation',
+    async () => {
+      const { conversations = [] } = (await scene.application(application))?.status?.shutdown ?? {};
+      return conversations.some(is) || undefined;
+    },
+    SOON,
+  );
+}
+
+function hasNoneOf(deployed: Deployed, pods: readonly KubeObject[]): boolean {
+  const uids = new Set(pods.map(({ metadata }) => metadata.uid));
+  return deployed.pods.every(({ metadata }) => !uids.has(metadata.uid));
+}
+
+/** Nothing is asked for any more, and every conversation has its end. */
+function isAtRest(app: Application | undefined): boolean {
+  const { going = {}, conversations = [] } = app?.status?.shutdown ?? {};
+  const isRequested = app?.metadata.annotations?.['hooks.krake.dev/request'] !== undefined;
+  const isDone = conversations.every(({ outcome }) => outcome !== undefined);
+  return !isRequested && isDone && Object.keys(going).length === 0;
+}
+
 /** The API server may be killed at a write that came before it has heard of this. */
 const deletion =
   (...what: readonly string[]) =>
@@ -89,7 +126,7 @@ const serviceForm: Pick<Scenario, 'manners' | 'annotations' | 'prepare' | 'settl
   },
 };
 
-/** Two halves of about the same length, so that they can be played beside each other. */
+/** Three parts, so that they can be played beside each other. */
 export const removalsOfWorkloads: Readonly<Record<string, Scenario>> = {
   'background deletion of a Deployment': {
     manners: { goodbyeAfterMs: 50 },
@@ -124,17 +161,8 @@ export const removalsOfPods: Readonly<Record<string, Scenario>> = {
     },
     async remove(scene, { application }) {
       await deletion('deployment', 'web')(scene);
-      await waitFor(
-        'it to be given up',
-        async () => {
-          const { conversations = [] } = (await scene.application(application))?.status?.shutdown ?? {};
-          return conversations.some(({ givenUpAt }) => givenUpAt !== undefined) || undefined;
-        },
-        SOON,
-      );
-      await insist('the release to be heard', () =>
-        scene.kubectl('annotate', 'application', application, 'hooks.krake.dev/request=release'),
-      );
+      await untilConversation(scene, application, ({ givenUpAt }) => givenUpAt !== undefined);
+      await request(scene, application, 'release');
     },
     isOver: isDeploymentOver,
   },
@@ -163,4 +191,52 @@ export const removalsOfPods: Readonly<Record<string, Scenario>> = {
   },
 };
 
-export const scenarios: Readonly<Record<string, Scenario>> = { ...removalsOfWorkloads, ...removalsOfPods };
+/** What a person asks for, and what the application says when it was not asked to. */
+export const requestsAndSignals: Readonly<Record<string, Scenario>> = {
+  'migration by a person': {
+    manners: { goodbyeAfterMs: 50 },
+    // Nobody becomes ready by itself, which a rolling update would wait for.
+    async settle(scene) {
+      const patch = JSON.stringify({ spec: { strategy: { type: 'Recreate', rollingUpdate: null } } });
+      await scene.kubectl('patch', 'deployment', 'web', '-p', patch);
+    },
+    remove: (scene, { application }) => request(scene, application, 'migrate:zone=b'),
+    // Its phase stays Migrating: nobody starts the pods that come back.
+    isOver: async (scene, deployed) =>
+      hasNoneOf(deployed, await scene.pods()) && isAtRest(await scene.application(deployed.application)),
+  },
+  'eviction of a pod, cancelled by a person': {
+    manners: { goodbyeAfterMs: undefined },
+    async remove(scene, deployed) {
+      await evictFirstPod(scene, deployed);
+      await untilConversation(scene, deployed.application, () => true);
+      await request(scene, deployed.application, 'cancel');
+    },
+    async isOver(scene, deployed) {
+      const app = await scene.application(deployed.application);
+      const { conversations = [] } = app?.status?.shutdown ?? {};
+      const isCancelled = conversations.some(({ outcome }) => outcome === 'cancelled');
+      return isAtRest(app) && (isCancelled || (await isFirstPodOver(scene, deployed)));
+    },
+  },
+  'an application that says during its shutdown that it is complete': {
+    manners: { goodbyeAfterMs: 50, isComplete: true },
+    annotations: { 'hooks.krake.dev/hooks': 'complete,shutdown' },
+    remove: deletion('deployment', 'web'),
+    isOver: isDeploymentOver,
+  },
+  'an application that says goodbye before it is asked': {
+    manners: { goodbyeAfterMs: 50 },
+    async remove(scene, deployed) {
+      await scene.sayGoodbyes(deployed);
+      await deletion('deployment', 'web')(scene);
+    },
+    isOver: isDeploymentOver,
+  },
+};
+
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  ...removalsOfWorkloads,
+  ...removalsOfPods,
+  ...requestsAndSignals,
+};

@@ -5,6 +5,7 @@ import {
   type Application,
   type CallEnd,
   type Conversation,
+  type GoingPod,
   type ShutdownCall,
 } from '../../src/applications/index.ts';
 import {
@@ -55,7 +56,7 @@ export interface ShutdownSetting extends ApplicationsSetting {
   /** Stores a goodbye as callbacks do. */
   confirm(name: string, podUid?: string, namespace?: string): Promise<void>;
   /** Stores that somebody wants to remove a pod, as the gate does. */
-  want(name: string, pod: KubeObject, cause: 'deletion' | 'eviction' | 'scale-down'): Promise<void>;
+  want(name: string, pod: KubeObject, cause: GoingPod['cause'], removal?: 'delete'): Promise<void>;
   request(name: string, text: string): Promise<void>;
   /** Deletes a Deployment, and does not wait. */
   remove(name: string, ...flags: string[]): Promise<unknown>;
@@ -199,11 +200,11 @@ async function startShutdownSetting(): Promise<ShutdownSetting> {
   async function want(
     name: string,
     pod: KubeObject,
-    cause: 'deletion' | 'eviction' | 'scale-down',
+    cause: GoingPod['cause'],
+    removal?: 'delete',
   ): Promise<void> {
-    const going = {
-      [pod.metadata.uid ?? '']: { name: pod.metadata.name, cause, requestedAt: new Date().toISOString() },
-    };
+    const requestedAt = new Date().toISOString();
+    const going = { [pod.metadata.uid ?? '']: { name: pod.metadata.name, cause, removal, requestedAt } };
     await setting.admin.patch(
       { resource: APPLICATIONS, namespace: NAMESPACE, name, subresource: 'status' },
       { type: 'merge', body: { status: { shutdown: { going } } } },

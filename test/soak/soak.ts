@@ -28,8 +28,8 @@ function drawScenario({ annotations, manners, ...scenario }: Scenario): Scenario
   const isSilent = manners.goodbyeAfterMs === undefined || below(8) === 0;
   const answerAfterMs = below(1_000);
   const drawn: Manners = isSilent
-    ? { answerAfterMs, goodbyeAfterMs: undefined, status: oneOf([200, 200, 503]) }
-    : { answerAfterMs, goodbyeAfterMs: below(2_000) };
+    ? { ...manners, answerAfterMs, goodbyeAfterMs: undefined, status: oneOf([200, 200, 503]) }
+    : { ...manners, answerAfterMs, goodbyeAfterMs: below(2_000) };
   return { ...scenario, manners: drawn, annotations: { ...(isSilent ? SILENT : {}), ...annotations } };
 }
 

@@ -20,6 +20,17 @@ describe('a history in which all holds', () => {
     expect(broken(story)).toEqual([]);
   });
 
+  it('complete, said during the conversation', () => {
+    const story = asked();
+    story.application({ signals: { complete: confirmation() } });
+    story.put({ isComplete: true, answer: { receivedAt: at(50) } });
+    story.conversations(conversation({ outcome: 'completed', endedAt: at(55) }));
+    story.deployment({ finalizers: [] });
+    story.gone('web');
+    story.gone('a');
+    expect(broken(story)).toEqual([]);
+  });
+
   it('another attempt, seen before it was made', () => {
     const story = asked();
     story.conversations(conversation({ ask: { attempts: 2, attemptedAt: at(3) } }));
@@ -64,7 +75,8 @@ describe('a history in which all holds', () => {
 
   it('complete lets all go; what has not started or has ended goes anyway; so does what is exempt', () => {
     const story = asked();
-    story.application({ signals: { complete: confirmation() } });
+    const spec = { hooks: ['complete', 'shutdown'], completeAction: 'delete' };
+    story.application({ signals: { complete: confirmation() } }, { spec });
     story.gone('a');
     story.pod('pending', { phase: 'Pending' });
     story.gone('pending');

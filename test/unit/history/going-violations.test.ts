@@ -48,6 +48,18 @@ describe('a history in which something does not hold', () => {
     ],
     [
       'goodbye-first',
+      'a pod that came after the complete signal, from which nothing follows',
+      () => {
+        const spec = { hooks: ['complete', 'shutdown'], completeAction: 'none' };
+        const story = tell();
+        story.application({ signals: { complete: confirmation(50) } }, { spec });
+        story.pod('a', { metadata: { creationTimestamp: at(51) } });
+        story.gone('a');
+        return story;
+      },
+    ],
+    [
+      'goodbye-first',
       'one of two goodbyes',
       () => {
         const story = tell();

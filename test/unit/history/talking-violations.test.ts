@@ -259,6 +259,29 @@ describe('a history in which something does not hold', () => {
       },
     ],
     [
+      'answered-not-stored',
+      '200 for being complete, and only a goodbye was stored',
+      () => {
+        const story = asked();
+        story.conversations(conversation({ confirmation: confirmation() }));
+        story.put();
+        story.put({ isComplete: true, answer: { receivedAt: at(50) } });
+        return story;
+      },
+    ],
+    [
+      'goodbye-not-said',
+      'a goodbye of one who only said that it is complete',
+      () => {
+        const story = asked();
+        story.application({ signals: { complete: confirmation() } });
+        story.put({ isComplete: true, answer: { receivedAt: at(50) } });
+        story.put({ status: 0, sentAtMs: 1_000_000 });
+        story.conversations(conversation({ confirmation: confirmation() }));
+        return story;
+      },
+    ],
+    [
       'goodbye-not-said',
       'a goodbye of one who said nothing',
       () => {
