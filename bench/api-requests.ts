@@ -1,8 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { getFromApi, type ApiEndpoint } from '../test/cluster/api-request.ts';
 
 /** How many requests the API server has answered so far, by verb and resource; watches and leases left out. */
 export type RequestCounts = ReadonlyMap<string, number>;
 
+const QUIET_MS = 3_000;
+const DRAINED_WITHIN_MS = 300_000;
 const LINE = /^apiserver_request_total\{(.*)\} (\S+)$/;
 
 export async function countRequests(endpoint: ApiEndpoint): Promise<RequestCounts> {
@@ -17,6 +20,18 @@ export async function countRequests(endpoint: ApiEndpoint): Promise<RequestCount
     counts.set(key, (counts.get(key) ?? 0) + Number(value));
   }
   return counts;
+}
+
+/** Until no Event has come for some seconds: they are sent long after what they tell of, and would be paid for by what is measured next. */
+export async function untilEventsDrained(endpoint: ApiEndpoint): Promise<void> {
+  const eventsSoFar = async () => (await countRequests(endpoint)).get('POST events') ?? 0;
+  const deadline = performance.now() + DRAINED_WITHIN_MS;
+  let before = Number.NaN;
+  for (let events = await eventsSoFar(); events !== before; events = await eventsSoFar()) {
+    if (performance.now() > deadline) throw new Error('Events come without end');
+    before = events;
+    await sleep(QUIET_MS);
+  }
 }
 
 /** Processor time that the API server has used so far. */

@@ -49,9 +49,7 @@ export async function benchController(quick: boolean): Promise<Verdict[]> {
     for (const total of quick ? [1_000] : [1_000, 10_000]) {
       service = await startController(controlPlane);
       await inParallel(total - created, 16, (i) =>
-        client
-          .create(DEPLOYMENTS, NAMESPACE, annotatedDeployment(`load-${created + i}`))
-          .then(() => undefined),
+        client.create(DEPLOYMENTS, NAMESPACE, annotatedDeployment(`load-${created + i}`)),
       );
       created = total;
       await untilSettled(client, total);

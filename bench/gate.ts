@@ -9,7 +9,7 @@ import { startControlPlane, type ControlPlane } from '../test/cluster/control-pl
 import { applyManifests, pointGateAt, startService } from '../test/integration/service.ts';
 import { writeCertificate } from './certificate.ts';
 import { inParallel } from './many-deployments.ts';
-import { median, percentile, printTable, type Verdict } from './report.ts';
+import { median, medianRatio, percentile, printTable, type Verdict } from './report.ts';
 import { startServer } from './server-process.ts';
 
 const NAMESPACE = 'shop';
@@ -98,11 +98,8 @@ async function runVariants(
 function tell(runs: ReadonlyMap<string, readonly Run[]>): Verdict[] {
   const p50s = (what: string) => (runs.get(what) ?? []).map(({ alone }) => median(alone));
   const rates = (what: string) => (runs.get(what) ?? []).map(({ perSecond }) => perSecond);
-  // By round, since what the machine does besides falls on both in the same round.
-  const ratio = (values: readonly number[], floor: readonly number[]) =>
-    median(values.map((value, i) => value / (floor[i] ?? Number.NaN)));
   const floorOf = (what: string) => (what.startsWith('complete') ? 'complete, no gate' : 'shutdown, no gate');
-  const cost = (what: string, floor = floorOf(what)) => ratio(p50s(what), p50s(floor));
+  const cost = (what: string, floor = floorOf(what)) => medianRatio(p50s(what), p50s(floor));
   printTable(
     `Deletion of a pod, one at a time (ms) and ${PARALLEL} at once`,
     ['', 'p50', 'p99', 'of no gate', '1/s', 'of no gate'],
@@ -115,7 +112,7 @@ function tell(runs: ReadonlyMap<string, readonly Run[]>): Verdict[] {
       ),
       cost(what),
       median(rates(what)),
-      ratio(rates(what), rates(floorOf(what))),
+      medianRatio(rates(what), rates(floorOf(what))),
     ]),
   );
   return [

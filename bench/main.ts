@@ -4,6 +4,7 @@ import { benchAdmission } from './admission.ts';
 import { benchCallbacks } from './callbacks.ts';
 import { benchClientCertificates } from './client-certificates.ts';
 import { benchController } from './controller.ts';
+import { benchGateOnNode } from './gate-on-node.ts';
 import { benchJobWebhooks } from './job-webhooks.ts';
 import { benchHandshakes } from './handshakes.ts';
 import { benchPods } from './pods.ts';
@@ -21,6 +22,7 @@ const PARTS: Readonly<Record<string, (quick: boolean) => Promise<Verdict[]>>> = 
   secrets: benchSecretsAtOnce,
   'job-webhooks': benchJobWebhooks,
   shutdown: benchShutdown,
+  'gate-on-node': benchGateOnNode,
 };
 
 const words = process.argv.slice(2);

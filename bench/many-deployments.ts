@@ -22,7 +22,7 @@ export function annotatedDeployment(name: string): object {
 export async function inParallel(
   count: number,
   atOnce: number,
-  run: (index: number) => Promise<void>,
+  run: (index: number) => Promise<unknown>,
 ): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {

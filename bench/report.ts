@@ -47,6 +47,11 @@ export function median(values: readonly number[]): number {
   return percentile(values, 50);
 }
 
+/** Of values to their floors by round, since what the machine does besides falls on both in the same round. */
+export function medianRatio(values: readonly number[], floor: readonly number[]): number {
+  return median(values.map((value, i) => value / (floor[i] ?? Number.NaN)));
+}
+
 /** Nearest-rank percentile; NaN for no values. */
 export function percentile(values: readonly number[], percent: number): number {
   const sorted = values.toSorted((a, b) => a - b);

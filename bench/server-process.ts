@@ -8,10 +8,14 @@ export interface ServerProcess {
 }
 
 /** Starts a script of this folder that prints its port as its first line. */
-export function startServer(script: string, args: readonly string[]): Promise<ServerProcess> {
+export function startServer(
+  script: string,
+  args: readonly string[],
+  stderr: 'ignore' | 'inherit' = 'ignore',
+): Promise<ServerProcess> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(import.meta.dirname, script), ...args], {
-      stdio: ['ignore', 'pipe', 'ignore'],
+      stdio: ['ignore', 'pipe', stderr],
     });
     const ended = new Promise<void>((done) => child.once('exit', () => done()));
     child.once('error', reject);

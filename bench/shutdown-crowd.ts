@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createKubeClient, createReflector, type FullKubeClient } from '../src/kube/index.ts';
 import { APPLICATIONS, type Application } from '../src/applications/index.ts';
 import { FINALIZER_SHUTDOWN, LABEL_APPLICATION, WORKLOAD_KINDS } from '../src/contract/index.ts';
@@ -29,6 +30,40 @@ export interface Crowd {
   add(names: readonly string[]): Promise<void>;
   delete(names: readonly string[]): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** When an application was asked and has said goodbye, on the clock of performance.now. */
+export interface Asked {
+  readonly application: string;
+  readonly askedAtMs: number;
+  goodbye: { readonly answeredAtMs: number } | undefined;
+}
+
+/** From each goodbye's answer until the ReplicaSet was gone. */
+export function reactions(
+  { goneAt }: Crowd,
+  names: readonly string[],
+  conversations: readonly Asked[],
+): number[] {
+  const saidAt = new Map(
+    conversations.map(({ application, goodbye }) => [application, goodbye?.answeredAtMs] as const),
+  );
+  return names.map(
+    (name) => (goneAt.get(name) ?? Number.NaN) - (saidAt.get(`replicaset-${name}`) ?? Number.NaN),
+  );
+}
+
+export async function untilGone(
+  { goneAt }: Crowd,
+  names: readonly string[],
+  timeoutMs: number,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!names.every((name) => goneAt.has(name))) {
+    if (performance.now() > deadline)
+      throw new Error(`${names.filter((name) => !goneAt.has(name)).length} are still there`);
+    await sleep(2);
+  }
 }
 
 export async function startCrowd(mannersOf: (name: string) => Manners): Promise<Crowd> {
