@@ -26,8 +26,11 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
     { ...config.pki.clientCertificates, namespace, trustDelay: config.pki.trustDelay },
   );
   let running: ApplicationController | undefined;
+  let isBeingUninstalled = false;
 
   const lead = async (signal: AbortSignal): Promise<void> => {
+    // The elector itself may have started after that.
+    if (isBeingUninstalled) return;
     const leading = createApplicationController(
       {
         client,
@@ -79,6 +82,7 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
       leads: () => elector.isLeader(),
       // Whoever does not lead puts no finalizer on anything, and what signs certificates is not made again.
       onBegin: async () => {
+        isBeingUninstalled = true;
         await elector.stop();
         await issuer.stop();
       },
@@ -88,8 +92,9 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
   );
 
   return {
-    // Stopped last, since it may have to clean up.
-    components: [uninstaller, callerComponent(outbound), issuer, elector],
+    // Started first and so stopped last, since it may have to clean up: also after a restart while everything is being deleted.
+    beforeCertificates: [uninstaller],
+    components: [callerComponent(outbound), issuer, elector],
     checks: [
       { name: 'controller: certificates of applications can be signed', ready: () => issuer.ready() },
       {

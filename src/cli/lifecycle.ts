@@ -22,7 +22,7 @@ export interface LifecycleOptions {
 }
 
 export interface Lifecycle {
-  /** Starts the components in order. When one fails, those before it are stopped and the error is thrown. */
+  /** Starts the components in order, until it is stopped. When one fails, those before it are stopped and the error is thrown. */
   start(): Promise<void>;
   /** Not ready → delay → stop in reverse order; resolves true if all ended before the deadline. Called twice: the same promise. */
   stop(): Promise<boolean>;
@@ -37,6 +37,7 @@ export function createLifecycle(
   const cut = new AbortController();
   const started: Component[] = [];
   let stopped: Promise<boolean> | undefined;
+  const isStopping = () => stopped !== undefined;
 
   async function stopStarted(): Promise<void> {
     for (const component of started.toReversed()) {
@@ -75,9 +76,11 @@ export function createLifecycle(
   return {
     async start() {
       for (const component of components) {
+        if (isStopping()) return;
         try {
           await component.start(cut.signal);
         } catch (error) {
+          if (isStopping()) return;
           cut.abort();
           await stopStarted();
           throw error;
@@ -90,7 +93,7 @@ export function createLifecycle(
       stopped ??= stop();
       return stopped;
     },
-    stopping: () => stopped !== undefined,
+    stopping: isStopping,
   };
 }
 

@@ -58,7 +58,12 @@ export async function serve(config: Config): Promise<void> {
     metrics: listenerMetrics(metrics),
   });
   const lifecycle: Lifecycle = createLifecycle(
-    [health, ...(needsPki(config) ? [shared.pki] : []), ...parts.flatMap((part) => part.components)],
+    [
+      health,
+      ...parts.flatMap((part) => part.beforeCertificates ?? []),
+      ...(needsPki(config) ? [shared.pki] : []),
+      ...parts.flatMap((part) => part.components),
+    ],
     logger,
     {
       shutdownDelayMs: config.shutdownDelay,
@@ -68,6 +73,7 @@ export async function serve(config: Config): Promise<void> {
   );
   stopOnSignals(lifecycle, shared, logger);
   await lifecycle.start();
+  if (lifecycle.stopping()) return;
   logger.info('started', {
     version: VERSION,
     parts: config.parts,

@@ -27,6 +27,8 @@ export interface Shared {
 
 /** A part of the service: what is started, in this order, and what must hold before the process is ready. */
 export interface Part {
+  /** Started before the certificates are there, which may take for ever: a namespace that is being deleted takes no Secret any more. */
+  readonly beforeCertificates?: readonly Component[];
   readonly components: readonly Component[];
   readonly checks: readonly ReadinessCheck[];
   /** Sets the metrics that are only known when asked. */

@@ -57,6 +57,7 @@ const VALIDATING_WEBHOOK_CONFIGURATIONS = {
 } as const;
 
 const LONGEST_BEGIN_MS = 5_000;
+/** Of the leader, after the deletion began: whoever comes later than that, as a container that is restarted, gives none. */
 const HEAD_START_MS = 12_000;
 /** Other replicas see the same within a second; what their leader has put back until then is found afterwards. */
 const SETTLE_MS = 3_000;
@@ -65,9 +66,10 @@ const BETWEEN_PASSES_MS = 500;
 const IDLE_PASSES = 2;
 /**
  * Kubernetes deletes the Applications one by one when their kind is deleted. With thousands of them there is no time to wait for that: the token
- * is good for 60 s.
+ * is good for 60 s after the deletion began. So this is counted from there, too; whoever comes late waits for the least.
  */
 const LONGEST_WAIT_FOR_DELETIONS_MS = 25_000;
+const LEAST_WAIT_FOR_DELETIONS_MS = 8_000;
 const FAILURE_PAUSE_MS = 1_000;
 const LAST_LOOK_MS = 3_000;
 /** Of many failures these are enough to see why. */
@@ -91,22 +93,24 @@ export function createUninstaller(deps: UninstallerDeps, options: UninstallerOpt
   function look({ plural }: Resource, { metadata }: KubeObject): undefined {
     if (metadata.deletionTimestamp === undefined) return;
     going.add(plural);
-    run ??= carryOut(`${plural} ${metadata.name ?? ''} is being deleted`).finally(() => {
+    const ageMs = Math.max(0, clock.now() - Date.parse(metadata.deletionTimestamp));
+    run ??= carryOut(`${plural} ${metadata.name ?? ''} is being deleted`, ageMs).finally(() => {
       ended = true;
     });
   }
 
-  async function carryOut(reason: string): Promise<void> {
-    logger.info('we are being uninstalled: all finalizers are taken off', { reason });
+  /** @param ageMs how long ago the deletion began, by our clock and the API server's */
+  async function carryOut(reason: string, ageMs: number): Promise<void> {
+    logger.info('we are being uninstalled: all finalizers are taken off', { reason, ageMs });
     const startedAt = clock.monotonic();
-    const headStartMs = deps.leads() ? 0 : HEAD_START_MS;
+    const leads = deps.leads();
     await stopWorking();
     // Two that go through the same list would only get into each other's way. A leader that is done has taken our rights along.
-    await pause(clock, headStartMs, cut);
+    if (!leads) await pause(clock, Math.max(0, HEAD_START_MS - ageMs), cut);
     while (!cut.aborted) {
       try {
         await removeGate();
-        const finalizers = await releaseAll(startedAt);
+        const finalizers = await releaseAll(startedAt, ageMs);
         await removeGate();
         const own = await giveUpOwnRights({ client, clock, signal: cut });
         const ms = Math.round(clock.monotonic() - startedAt);
@@ -153,10 +157,11 @@ export function createUninstaller(deps: UninstallerDeps, options: UninstallerOpt
   }
 
   /** Resolves with the number of finalizers taken off, once all has been quiet. Rejects when our rights are gone or we are cut off. */
-  async function releaseAll(startedAt: number): Promise<number> {
+  async function releaseAll(startedAt: number, ageMs: number): Promise<number> {
     const elapsedMs = () => clock.monotonic() - startedAt;
+    const longestMs = Math.max(LEAST_WAIT_FOR_DELETIONS_MS, LONGEST_WAIT_FOR_DELETIONS_MS - ageMs);
     let total = 0;
-    for (let idle = 0; idle < IDLE_PASSES && elapsedMs() < LONGEST_WAIT_FOR_DELETIONS_MS;) {
+    for (let idle = 0; idle < IDLE_PASSES && elapsedMs() < longestMs;) {
       const pass = await onePass('deleted');
       total += pass.total;
       const isQuiet = pass.total === 0 && pass.beingDeleted === 0 && pass.failures.length === 0;

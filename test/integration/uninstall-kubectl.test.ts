@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { FINALIZER_SHUTDOWN, WORKLOAD_KINDS } from '../../src/contract/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
+import { SECRETS } from './left-behind.ts';
 import { clientOfServiceAccount } from './service-account-client.ts';
 import { startService, type ServiceProcess } from './service.ts';
 import { MANIFESTS, startUninstallSetting, untilGone, type UninstallSetting } from './uninstall-setting.ts';
@@ -11,6 +12,7 @@ import { MANIFESTS, startUninstallSetting, untilGone, type UninstallSetting } fr
 jest.setTimeout(500_000);
 const ACCOUNT = 'krake-hooks-controller';
 const KRAKE_SYSTEM = { resource: { apiVersion: 'v1', plural: 'namespaces' }, name: 'krake-system' } as const;
+const CA = { resource: SECRETS, namespace: 'krake-system', name: 'krake-hooks-ca' } as const;
 
 let setting: UninstallSetting;
 beforeAll(async () => {
@@ -111,6 +113,12 @@ describe('kubectl delete -k with a live service', () => {
     await waitFor(
       'the namespace to be terminating',
       async () => (await setting.admin.get(KRAKE_SYSTEM))?.metadata.deletionTimestamp,
+    );
+    // It is among the first things that Kubernetes takes away with the namespace, and no new one can be made there: nothing may wait for that.
+    await waitFor(
+      'the CA to be gone',
+      async () => ((await setting.admin.get(CA)) === undefined ? true : undefined),
+      { timeoutMs: 30_000 },
     );
 
     const late = await startService(setting.controlPlane, { parts: ['controller'], kubeconfig });

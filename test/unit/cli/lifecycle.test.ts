@@ -39,6 +39,29 @@ describe('createLifecycle', () => {
     expect(story).toEqual(['start a', 'stop a']);
   });
 
+  it('starts nothing more once it is stopped', async () => {
+    const story: string[] = [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const slow = component('b', story, { start: () => promise });
+    const lifecycle = createLifecycle([component('a', story), slow, component('c', story)], silent, quick);
+    const started = lifecycle.start();
+    await expect(lifecycle.stop()).resolves.toBe(true);
+    resolve();
+    await started;
+    expect(story).toEqual(['start a', 'stop a']);
+  });
+
+  it('a start that is cut by the stop is no failure', async () => {
+    const cut = component('b', [], {
+      start: (signal) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('cut')))),
+    });
+    const lifecycle = createLifecycle([cut], silent, quick);
+    const started = lifecycle.start();
+    await expect(lifecycle.stop()).resolves.toBe(true);
+    await expect(started).resolves.toBeUndefined();
+  });
+
   it('gives up at the deadline', async () => {
     const stuck = component('stuck', [], { stop: () => new Promise(() => undefined) });
     const lifecycle = createLifecycle([stuck], silent, { shutdownDelayMs: 0, shutdownDeadlineMs: 20 });
