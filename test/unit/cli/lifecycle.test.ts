@@ -41,12 +41,12 @@ describe('createLifecycle', () => {
 
   it('starts nothing more once it is stopped', async () => {
     const story: string[] = [];
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = Promise.withResolvers<undefined>();
     const slow = component('b', story, { start: () => promise });
     const lifecycle = createLifecycle([component('a', story), slow, component('c', story)], silent, quick);
     const started = lifecycle.start();
     await expect(lifecycle.stop()).resolves.toBe(true);
-    resolve();
+    resolve(undefined);
     await started;
     expect(story).toEqual(['start a', 'stop a']);
   });
