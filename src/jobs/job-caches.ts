@@ -41,6 +41,8 @@ export interface JobCaches {
   readonly webhooks: Reflector<Webhook>;
   readonly watchers: Reflector<KnownWatcher>;
   readonly deliveries: Reflector<KnownDelivery>;
+  /** Opted in, and not being deleted. */
+  isServed(namespace: string): boolean;
   readonly index: JobIndex;
   /** Jobs that are no more in the cache, for a while. */
   readonly gone: GoneJobs;
@@ -67,9 +69,10 @@ export function createJobCaches(deps: JobCachesDeps, excludedNamespaces: readonl
   const common = { client, logger, ...(deps.metrics && { metrics: deps.metrics }) };
   const excluded = new Set<string>([...SYSTEM_NAMESPACES, ...excludedNamespaces]);
   const index = createJobIndex();
+  const isServed = (namespace: string) => namespaces.get(namespace)?.terminating === false;
   const gone = createGoneJobs({
     index,
-    isServed: (namespace) => namespaces.get(namespace)?.terminating === false,
+    isServed,
     now: deps.now ?? Date.now,
   });
   // First of all: the others look things up in them.
@@ -128,6 +131,7 @@ export function createJobCaches(deps: JobCachesDeps, excludedNamespaces: readonl
   return {
     name: 'jobs: watch caches',
     namespaces,
+    isServed,
     jobs,
     cronJobs,
     webhooks,

@@ -72,8 +72,7 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
   const collector = createCollector({ client, caches, logger, now }, options);
   /** What happened and is not yet in the outbox, by Job UID and event: the Job may be gone before it is. */
   const happenings = new Map<string, Happening>();
-  const isServed = (namespace: string): boolean => caches.namespaces.get(namespace)?.terminating === false;
-  const watcherKeeper = createWatcherKeeper({ client, caches, outbox, isServed, now });
+  const watcherKeeper = createWatcherKeeper({ client, caches, outbox, now });
   let stopListening: (() => void) | undefined;
 
   const queue = createWorkQueue<string>({
@@ -153,7 +152,7 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
     if (happening === undefined) return {};
     const { job, event } = happening;
     const tooOld = now() - Date.parse(event.time) > options.catchUpMs;
-    if (isServed(job.namespace) && !tooOld) await tell(job, event);
+    if (caches.isServed(job.namespace) && !tooOld) await tell(job, event);
     // Another look at the same Job may have come while this one ran.
     if (happenings.get(key) === happening) happenings.delete(key);
     marker.look(job.uid);

@@ -19,7 +19,7 @@ import type { DeliveryPhase, JobEvent } from './webhook-delivery.ts';
 
 export interface JobMarkerDeps {
   readonly client: Pick<KubeClient, 'get' | 'patch'>;
-  readonly caches: Pick<JobCaches, 'index' | 'namespaces' | 'cronJobs'>;
+  readonly caches: Pick<JobCaches, 'index' | 'isServed' | 'cronJobs'>;
   readonly outbox: Pick<Outbox, 'find'>;
   readonly logger: Logger;
   /** Others have more urgent things for the API server. */
@@ -62,7 +62,7 @@ export function createJobMarker(deps: JobMarkerDeps): JobMarker {
 
   async function mark(uid: string): Promise<ProcessResult> {
     const job = index.jobByUid(uid);
-    if (job?.end === undefined || caches.namespaces.get(job.namespace)?.terminating !== false) return {};
+    if (job?.end === undefined || !caches.isServed(job.namespace)) return {};
     const { haveEnded, called } = standOf(job.end);
     const labels = called && !job.labelled;
     if (!haveEnded && !labels) return {};

@@ -12,10 +12,11 @@ import type { Webhook } from './webhook.ts';
 
 export interface WatcherKeeperDeps {
   readonly client: Pick<KubeClient, 'get' | 'patch'>;
-  readonly caches: Pick<JobCaches, 'watchers' | 'webhooks' | 'jobs' | 'gone' | 'index' | 'connected'>;
+  readonly caches: Pick<
+    JobCaches,
+    'watchers' | 'webhooks' | 'jobs' | 'gone' | 'index' | 'connected' | 'isServed'
+  >;
   readonly outbox: Outbox;
-  /** The namespace is opted in. */
-  readonly isServed: (namespace: string) => boolean;
   readonly now: () => number;
 }
 
@@ -54,7 +55,7 @@ export function createWatcherKeeper(deps: WatcherKeeperDeps): WatcherKeeper {
   async function process(key: string): Promise<ProcessResult> {
     const known = caches.watchers.get(key);
     const watcher = known?.open;
-    if (known === undefined || watcher === undefined || !deps.isServed(known.namespace)) {
+    if (known === undefined || watcher === undefined || !caches.isServed(known.namespace)) {
       lazySince.delete(key);
       return {};
     }

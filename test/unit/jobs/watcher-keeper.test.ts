@@ -72,6 +72,7 @@ function start({ cached, stored, gone: went = [], spec = {}, isStrange = false, 
       gone,
       index,
       connected: () => true,
+      isServed: () => true,
     },
     outbox: {
       find: ({ event }: OutboxEntry) =>
@@ -80,7 +81,6 @@ function start({ cached, stored, gone: went = [], spec = {}, isStrange = false, 
           : undefined,
       ensure: (entry: OutboxEntry) => Promise.resolve(made.push(entry)),
     } as unknown as Outbox,
-    isServed: () => true,
     now: () => T0 + now * 1_000,
   } as unknown as WatcherKeeperDeps;
   const keeper = createWatcherKeeper(deps);
