@@ -1,7 +1,7 @@
 // A stateful application: it counts, and what it has counted is in its memory alone. Asked to shut down, it saves its count in a state store
 // and says goodbye. On SIGTERM it saves nothing: whoever ends it without asking loses what it has counted, and the store shows that.
 import { spawn } from 'node:child_process';
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual, verify, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -27,10 +27,18 @@ const endsAfterMs = Number(setting('ENDS_AFTER_MS', '0'));
 const tlsDirectory = process.env['TLS_DIRECTORY'];
 const SIGNATURE_TOLERANCE_SECONDS = 300;
 
+/** With `auth: pod-identity` there is no token that it shares with krake-hooks, but one of its pod, in a file that is replaced now and then. */
+const hasPodIdentity = process.env['KRAKE_TOKEN_FILE'] !== undefined;
+const CA_BUNDLE = '/etc/krake_cert/ca-bundle.pem';
+/** Names the controller of krake-hooks in its certificate. */
+const CONTROLLER = 'URI:spiffe://hooks.krake.dev/controller';
+
+const PROOF = hasPodIdentity
+  ? '-H "Authorization: Bearer $(cat "$KRAKE_TOKEN_FILE")"'
+  : '-d "{\\"token\\":\\"$KRAKE_TOKEN\\"}" --cert /etc/krake_cert/cert.pem --key /etc/krake_cert/key.pem';
 /** The goodbye, as the documentation has it: one curl. */
 const GOODBYE = `curl --silent --show-error --fail-with-body --write-out ' HTTP %{http_code}' \
--X PUT -d "{\\"token\\":\\"$KRAKE_TOKEN\\"}" "$KRAKE_SHUTDOWN_URL" \
---cacert /etc/krake_cert/ca-bundle.pem --cert /etc/krake_cert/cert.pem --key /etc/krake_cert/key.pem`;
+-X PUT "$KRAKE_SHUTDOWN_URL" --cacert ${CA_BUNDLE} ${PROOF}`;
 
 let count = 0;
 let goodbyes = 0;
@@ -69,19 +77,60 @@ function sayGoodbye(): Promise<string> {
   });
 }
 
-/** Standard Webhooks: HMAC-SHA256 of "id.timestamp.body" with the bytes that the token encodes. */
+/** Standard Webhooks: a signature of "id.timestamp.body", by the token of the application or by the key of the controller's certificate. */
 function isSigned(headers: IncomingMessage['headers'], body: string): boolean {
-  const [id, timestamp, signatures] = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) =>
-    String(headers[name] ?? ''),
+  const [id, timestamp, signatures = ''] = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map(
+    (name) => String(headers[name] ?? ''),
   );
   const age = Math.abs(Date.now() / 1_000 - Number(timestamp));
   if (!(age <= SIGNATURE_TOLERANCE_SECONDS)) return false;
+  const content = Buffer.from(`${id}.${timestamp}.${body}`);
+  const signaturesOf = (version: string): Buffer[] =>
+    signatures
+      .split(' ')
+      .filter((signature) => signature.startsWith(`${version},`))
+      .map((signature) => Buffer.from(signature.slice(version.length + 1), 'base64'));
+  if (!hasPodIdentity) return signaturesOf('v1').some((given) => isByToken(content, given));
+  const certificate = readController(String(headers['krake-certificate']));
+  return (
+    certificate !== undefined &&
+    signaturesOf('v1a').some((given) => verify(null, content, certificate.publicKey, given)) &&
+    isForUs(body)
+  );
+}
+
+/** HMAC-SHA256 with the bytes that the token encodes. */
+function isByToken(content: Buffer, given: Buffer): boolean {
   const secret = Buffer.from(setting('KRAKE_TOKEN', ''), 'base64url');
-  const expected = createHmac('sha256', secret).update(`${id}.${timestamp}.${body}`).digest();
-  return (signatures ?? '').split(' ').some((signature) => {
-    const given = Buffer.from(signature.replace(/^v1,/, ''), 'base64');
-    return given.length === expected.length && timingSafeEqual(given, expected);
-  });
+  const expected = createHmac('sha256', secret).update(content).digest();
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+/** The certificate that comes with the call, if it is the controller's, by one of the CAs that we were given. */
+function readController(base64: string): X509Certificate | undefined {
+  try {
+    const certificate = new X509Certificate(Buffer.from(base64, 'base64'));
+    // The bundle follows its CAs: read each time.
+    const bundle = readFileSync(CA_BUNDLE, 'utf8').match(/-----BEGIN[^]+?-----END CERTIFICATE-----/g) ?? [];
+    const isByOurs = bundle
+      .map((pem) => new X509Certificate(pem))
+      .some((ca) => certificate.checkIssued(ca) && certificate.verify(ca.publicKey));
+    const now = new Date();
+    const isValidNow = certificate.validFromDate <= now && now <= certificate.validToDate;
+    return isByOurs && isValidNow && certificate.subjectAltName === CONTROLLER ? certificate : undefined;
+  } catch {
+    return undefined; // no certificate
+  }
+}
+
+/** The controller signs for all applications alike: one of them could pass on what it was told itself. */
+function isForUs(body: string): boolean {
+  try {
+    const { confirm } = JSON.parse(body) as { readonly confirm?: unknown };
+    return confirm === process.env['KRAKE_SHUTDOWN_URL'];
+  } catch {
+    return false;
+  }
 }
 
 async function shutDown(request: IncomingMessage, response: ServerResponse): Promise<void> {

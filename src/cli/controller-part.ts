@@ -20,11 +20,11 @@ export function controllerPart({ config, client, logger, metrics, events, pki, i
   const settings = buildAdmissionSettings(config);
   const log = logger.child({ part: 'controller' });
   const outbound = createOutbound({ client, logger, metrics }, config.outbound);
-  const callShutdown = createShutdownCaller(outbound, config.outbound, Date.now);
   const issuer = createClientCertificateIssuer(
     { client, logger, events },
     { ...config.pki.clientCertificates, namespace, trustDelay: config.pki.trustDelay },
   );
+  const callShutdown = createShutdownCaller(outbound, () => issuer.caller(), config.outbound, Date.now);
   let running: ApplicationController | undefined;
   let isBeingUninstalled = false;
 

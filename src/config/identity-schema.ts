@@ -31,7 +31,7 @@ export const clientCertificatesSchema = z
       .default('krake-hooks-application')
       .describe("Common name of each application's certificate."),
     lifetime: duration('24h').describe(
-      "Life of an application's certificate; it is replaced at two thirds of it.",
+      "Life of an application's certificate, and of the controller's own; it is replaced at two thirds of it.",
     ),
     secretName: z
       .string()

@@ -94,6 +94,11 @@ export function clientProfile(hookUser: string): CertificateProfile {
   };
 }
 
+/** The controller, where it signs what it asks of applications. It is shown to nobody as a client of TLS; the intermediate allows no other purpose. */
+export function callerProfile(): CertificateProfile {
+  return clientProfile('krake-hooks-controller');
+}
+
 const NAME_CONSTRAINTS = '2.5.29.30';
 const DNS_NAME = 2;
 const IP_ADDRESS = 7;

@@ -26,7 +26,11 @@ export { servingNames, type ServingNamesOptions } from './serving-names.ts';
 export type { TrustBundle } from './trust-bundle.ts';
 export { verifyServing, type ServingTarget, type ServingVerdict } from './verify-serving.ts';
 export { readCaBundles, type WebhookConfigurationRef } from './webhook-configuration.ts';
-export type { ClientCertificate, ClientCertificateIssuer } from './clients/client-certificate.ts';
+export type {
+  CallerCertificate,
+  ClientCertificate,
+  ClientCertificateIssuer,
+} from './clients/client-certificate.ts';
 export {
   createClientCertificateIssuer,
   type ClientCertificateIssuerDeps,

@@ -27,6 +27,24 @@ onNode('applications of all kinds say goodbye', () => {
       'pod-verifies',
       { replicas: 2, env: { CHECKS_SIGNATURE: 'yes' }, annotations: { 'shutdown-service': 'pod:8080' } },
     ],
+    [
+      'checks who asks, with a pod identity',
+      'identity',
+      {
+        service: 'shutdown',
+        env: { CHECKS_SIGNATURE: 'yes' },
+        annotations: { auth: 'pod-identity' },
+      },
+    ],
+    [
+      'checks who asks, with a pod identity, pod form',
+      'pod-identity',
+      {
+        replicas: 2,
+        env: { CHECKS_SIGNATURE: 'yes' },
+        annotations: { auth: 'pod-identity', 'shutdown-service': 'pod:8080' },
+      },
+    ],
   ])('%s', (_, name, app) => {
     it.concurrent(
       'saves its state first and then goes at once',

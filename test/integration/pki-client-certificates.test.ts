@@ -89,6 +89,8 @@ describe('the signing certificate of applications, with the rights of the servic
     await trust.start(never);
     await start(...replicas);
     const former = await replica.issuer.issue(identity);
+    const formerCaller = await replica.issuer.caller();
+    expect(formerCaller.issuerSha256).toBe(former.issuerSha256);
     let changes = 0;
     replica.issuer.onChange(() => changes++);
     await kubectl('annotate', 'secret', SECRET, `${ANNOTATION_ROTATE}=now`);
@@ -103,6 +105,7 @@ describe('the signing certificate of applications, with the rights of the servic
     );
     expect(Date.now() - staged.trustedSince).toBeGreaterThanOrEqual(timing.trustDelay);
     const latter = await replica.issuer.issue(identity);
+    expect((await replica.issuer.caller()).issuerSha256).toBe(latter.issuerSha256);
     for (const { certPem } of [former, latter]) {
       expect(trust.verify(leafOf(certPem))).toEqual({ ok: true, identity });
     }
@@ -124,6 +127,24 @@ describe('the signing certificate of applications, with the rights of the servic
       'SigningTrustEnded',
     ]);
     expect(changes).toBeGreaterThanOrEqual(3);
+  });
+
+  it('signs a certificate of the controller, which is kept for two thirds of its life', async () => {
+    const replica = setting.replica({ lifetime: 3_000 });
+    await expect(replica.issuer.caller()).rejects.toThrow('before the issuer has started');
+    await start(replica);
+    const [first, second] = await Promise.all([replica.issuer.caller(), replica.issuer.caller()]);
+    expect(second).toBe(first);
+    const bundle = parseCertificates(replica.issuer.chainPem());
+    expect(
+      bundle.some((ca) => first.certificate.checkIssued(ca) && first.certificate.verify(ca.publicKey)),
+    ).toBe(true);
+    const later = await waitFor('another one', async () => {
+      const caller = await replica.issuer.caller();
+      return caller === first ? undefined : caller;
+    });
+    expect(Date.now()).toBeGreaterThanOrEqual(first.renewAt);
+    expect(later.key.equals(first.key)).toBe(false);
   });
 
   it('is replaced at two thirds of its life, under the same CA', async () => {

@@ -84,8 +84,9 @@ beforeAll(async () => {
     },
   );
   stops.push(() => outbound.close());
+  const noPodIdentity = () => Promise.reject(new Error('all applications have a token here'));
   const limits = { connectTimeout: LIMIT_MS, answerTimeout: LIMIT_MS };
-  const callShutdown = createShutdownCaller(outbound, limits, Date.now);
+  const callShutdown = createShutdownCaller(outbound, noPodIdentity, limits, Date.now);
   replica = await setting.replica({ client, workers: WORKERS, callShutdown });
   stops.push(() => setting.stopReplicas());
 }, START_MS);

@@ -65,7 +65,9 @@ beforeAll(async () => {
     outbound,
   );
   stops.push(() => caller.close());
-  await setting.replica({ client, callShutdown: createShutdownCaller(caller, outbound, Date.now) });
+  const noPodIdentity = () => Promise.reject(new Error('all applications have a token here'));
+  const callShutdown = createShutdownCaller(caller, noPodIdentity, outbound, Date.now);
+  await setting.replica({ client, callShutdown });
   stops.push(() => setting.stopReplicas());
 }, START_MS);
 afterAll(async () => {

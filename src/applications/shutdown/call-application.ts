@@ -25,7 +25,7 @@ export interface ShutdownCall extends CallTarget {
   readonly id: string;
   /** JSON. */
   readonly body: string;
-  /** The bytes of the application's token, with which the call is signed; undefined: it has none, but a pod identity. */
+  /** The bytes of the application's token, with which the call is signed; undefined: it has none, but a pod identity, and the controller signs with its own. */
   readonly key: Buffer | undefined;
   readonly signal: AbortSignal;
 }

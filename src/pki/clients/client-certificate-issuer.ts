@@ -2,7 +2,7 @@ import { systemClock, type Clock, type EventRecorder, type KubeClient } from '..
 import type { Logger } from '../../observability/index.ts';
 import { createChangeListeners } from '../change-listeners.ts';
 import { retirementMarginMs, type RotationTiming } from '../plan-rotation.ts';
-import type { ClientCertificateIssuer } from './client-certificate.ts';
+import type { CallerCertificate, ClientCertificateIssuer } from './client-certificate.ts';
 import { createFilesSignerSource } from './files-signer-source.ts';
 import { createOwnSignerSource } from './own-signer-source.ts';
 import type { ClientCertificateSigner } from './sign-client-certificate.ts';
@@ -65,6 +65,7 @@ export function createClientCertificateIssuer(
     { ...options, holdMs: options.lifetime + retirementMarginMs(timing) },
   );
   let seen = '';
+  let caller: Promise<CallerCertificate> | undefined;
   // Also while it starts, as when a namespace that is being deleted takes no Secret any more: that is no failure.
   let isStopped = false;
   const shared = { trustKeeper, logger, clock, onLook: notifyOfChange };
@@ -97,6 +98,15 @@ export function createClientCertificateIssuer(
     return source.current() ?? notStarted();
   }
 
+  async function renewCaller(
+    before: Promise<CallerCertificate> | undefined,
+    by: ClientCertificateSigner,
+  ): Promise<CallerCertificate> {
+    const kept = await before?.catch(() => undefined);
+    if (kept?.issuerSha256 === by.issuerSha256 && clock.now() < kept.renewAt) return kept;
+    return await by.signCaller({ now: clock.now(), lifetimeMs: options.lifetime });
+  }
+
   return {
     name: 'client-certificates',
     async start(signal) {
@@ -111,6 +121,11 @@ export function createClientCertificateIssuer(
     ready: () => (source.current()?.notAfter ?? 0) > clock.now(),
     async issue(identity) {
       return await signer().sign(identity, { now: clock.now(), lifetimeMs: options.lifetime });
+    },
+    async caller() {
+      // One after the other, so that those who ask at once get the same one.
+      caller = renewCaller(caller, signer());
+      return await caller;
     },
     issuerSha256: () => signer().issuerSha256,
     issuerNotAfter: () => source.current()?.notAfter,

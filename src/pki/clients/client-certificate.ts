@@ -1,3 +1,4 @@
+import type { KeyObject, X509Certificate } from 'node:crypto';
 import type { ClientIdentity } from './client-identity.ts';
 
 /** The certificate of an application, as it is put into its Secret. Times are milliseconds since the epoch. */
@@ -11,6 +12,19 @@ export interface ClientCertificate {
   /** The same of the intermediate. */
   readonly issuerSha256: string;
   readonly notBefore: number;
+  readonly notAfter: number;
+  /** From then on it is to be replaced: two thirds of its life. */
+  readonly renewAt: number;
+}
+
+/** The certificate by which applications know the controller; its key never leaves the process. Times are milliseconds since the epoch. */
+export interface CallerCertificate {
+  /** Its one alternative name is `CALLER_URI` of client-identity.ts. */
+  readonly certificate: X509Certificate;
+  /** Ed25519, private. */
+  readonly key: KeyObject;
+  /** SHA-256 of the intermediate (DER), hexadecimal, small letters. */
+  readonly issuerSha256: string;
   readonly notAfter: number;
   /** From then on it is to be replaced: two thirds of its life. */
   readonly renewAt: number;
@@ -33,6 +47,12 @@ export interface ClientCertificateIssuer {
    * @throws Error before the start, when the signing certificate has expired, or when a name cannot stand in a certificate
    */
   issue(identity: ClientIdentity): Promise<ClientCertificate>;
+  /**
+   * The controller's own, kept until it is to be replaced: by age, or because another certificate signs now.
+   *
+   * @throws Error before the start, or when the signing certificate has expired
+   */
+  caller(): Promise<CallerCertificate>;
   /**
    * Changes when another certificate signs: those of a former one are to be replaced.
    *

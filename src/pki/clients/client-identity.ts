@@ -9,6 +9,11 @@ export interface ClientIdentity {
   readonly uid: string;
 }
 
+/**
+ * The URI in the certificate of the controller, with which it signs what it asks of applications that share no secret with it. No Application has one like it.
+ */
+export const CALLER_URI = `spiffe://${GROUP}/controller`;
+
 const LABEL = '[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?';
 const NAME = `${LABEL}(?:\\.${LABEL})*`;
 const UID = '[A-Za-z0-9][-A-Za-z0-9]{0,62}';

@@ -1,10 +1,10 @@
-import { createHash, generateKeyPair, sign, type KeyObject, type X509Certificate } from 'node:crypto';
+import { createHash, generateKeyPair, sign, X509Certificate, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import { clientProfile } from '../certificate-profiles.ts';
+import { callerProfile, clientProfile, type CertificateProfile } from '../certificate-profiles.ts';
 import { BACKDATE_MS, randomSerialBytes, type Validity } from '../issue-certificate.ts';
 import { SubjectKeyIdentifierExtension, X509Certificate as ReadableCertificate } from '../x509.ts';
-import type { ClientCertificate } from './client-certificate.ts';
-import { clientIdentityUri, type ClientIdentity } from './client-identity.ts';
+import type { CallerCertificate, ClientCertificate } from './client-certificate.ts';
+import { CALLER_URI, clientIdentityUri, type ClientIdentity } from './client-identity.ts';
 import {
   bitString,
   contentOf,
@@ -36,6 +36,8 @@ export interface ClientCertificateSigner {
   readonly notAfter: number;
   /** @throws Error when the signing certificate has expired, or a name cannot stand in a certificate */
   sign(identity: ClientIdentity, validity: Validity): Promise<ClientCertificate>;
+  /** A certificate of the controller's own. @throws Error when the signing certificate has expired */
+  signCaller(validity: Validity): Promise<CallerCertificate>;
 }
 
 // Both work on threads of Node's own: the event loop is free meanwhile.
@@ -55,59 +57,90 @@ export function createClientCertificateSigner(
   hookUser: string,
 ): ClientCertificateSigner {
   const { digest, identifier } = signatureAlgorithmOf(issuer.key);
-  const { commonName, extensions } = clientProfile(hookUser);
+  const application = encodeProfile(clientProfile(hookUser));
+  const caller = encodeProfile(callerProfile());
   const issuerPem = issuer.certificate.toString().trim();
   const issuerSha256 = sha256(issuer.certificate.raw);
   const issuerName = subjectOf(issuer.certificate);
   const issuerNotBefore = issuer.certificate.validFromDate.getTime();
-  const subject = sequence(set(sequence(COMMON_NAME, utf8String(commonName))));
-  const sameExtensions = Buffer.concat([
-    ...extensions.map(({ rawData }) => Buffer.from(rawData)),
-    extension(AUTHORITY_KEY_IDENTIFIER, sequence(implicit(0, keyIdentifierOf(issuer.certificate)))),
-  ]);
+  const issuerKeyIdentifier = extension(
+    AUTHORITY_KEY_IDENTIFIER,
+    sequence(implicit(0, keyIdentifierOf(issuer.certificate))),
+  );
+
+  async function signKey(
+    publicKey: Buffer,
+    uri: string,
+    { subject, extensions }: EncodedProfile,
+    { now, lifetimeMs }: Validity,
+  ): Promise<SignedKey> {
+    const notBefore = wholeSecond(Math.max(now - BACKDATE_MS, issuerNotBefore));
+    const notAfter = wholeSecond(Math.min(now + lifetimeMs, issuer.notAfter));
+    const toBeSigned = sequence(
+      VERSION_3,
+      integer(randomSerialBytes()),
+      identifier,
+      issuerName,
+      sequence(time(notBefore), time(notAfter)),
+      subject,
+      publicKey,
+      tagged(
+        3,
+        sequence(
+          extensions,
+          issuerKeyIdentifier,
+          extension(SUBJECT_KEY_IDENTIFIER, octetString(keyIdentifier(publicKey))),
+          extension(SUBJECT_ALTERNATIVE_NAME, sequence(implicit(URI_NAME, Buffer.from(uri)))),
+        ),
+      ),
+    );
+    const signature = await signAsync(digest, toBeSigned, issuer.key);
+    const der = sequence(toBeSigned, identifier, bitString(signature));
+    return { der, notBefore, notAfter, renewAt: Math.floor(now + (2 / 3) * (notAfter - now)) };
+  }
+
+  function assertNotEnded({ now }: Validity): void {
+    if (now >= issuer.notAfter) throw new Error('the signing certificate has expired');
+  }
 
   return {
     issuerSha256,
     notAfter: issuer.notAfter,
-    async sign(identity, { now, lifetimeMs }) {
-      if (now >= issuer.notAfter) throw new Error('the signing certificate has expired');
-      const uri = Buffer.from(clientIdentityUri(identity));
-      const notBefore = wholeSecond(Math.max(now - BACKDATE_MS, issuerNotBefore));
-      const notAfter = wholeSecond(Math.min(now + lifetimeMs, issuer.notAfter));
+    async sign(identity, validity) {
+      assertNotEnded(validity);
+      const uri = clientIdentityUri(identity);
       const { publicKey, privateKey } = await generateKeys('ec', {
         namedCurve: 'P-256',
         publicKeyEncoding: { type: 'spki', format: 'der' },
         privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
       });
-      const toBeSigned = sequence(
-        VERSION_3,
-        integer(randomSerialBytes()),
-        identifier,
-        issuerName,
-        sequence(time(notBefore), time(notAfter)),
-        subject,
-        publicKey,
-        tagged(
-          3,
-          sequence(
-            sameExtensions,
-            extension(SUBJECT_KEY_IDENTIFIER, octetString(keyIdentifier(publicKey))),
-            extension(SUBJECT_ALTERNATIVE_NAME, sequence(implicit(URI_NAME, uri))),
-          ),
-        ),
-      );
-      const signature = await signAsync(digest, toBeSigned, issuer.key);
-      const der = sequence(toBeSigned, identifier, bitString(signature));
-      return {
-        certPem: `${certificatePem(der)}${issuerPem}\n`,
-        keyPem: privateKey,
-        sha256: sha256(der),
-        issuerSha256,
-        notBefore,
-        notAfter,
-        renewAt: Math.floor(now + (2 / 3) * (notAfter - now)),
-      };
+      const { der, ...period } = await signKey(publicKey, uri, application, validity);
+      const certPem = `${certificatePem(der)}${issuerPem}\n`;
+      return { certPem, keyPem: privateKey, sha256: sha256(der), issuerSha256, ...period };
     },
+    async signCaller(validity) {
+      assertNotEnded(validity);
+      const { publicKey, privateKey } = await generateKeys('ed25519');
+      const spki = publicKey.export({ type: 'spki', format: 'der' });
+      const { der, notAfter, renewAt } = await signKey(spki, CALLER_URI, caller, validity);
+      return { certificate: new X509Certificate(der), key: privateKey, issuerSha256, notAfter, renewAt };
+    },
+  };
+}
+
+interface EncodedProfile {
+  readonly subject: Buffer;
+  readonly extensions: Buffer;
+}
+
+interface SignedKey extends Pick<ClientCertificate, 'notBefore' | 'notAfter' | 'renewAt'> {
+  readonly der: Buffer;
+}
+
+function encodeProfile({ commonName, extensions }: CertificateProfile): EncodedProfile {
+  return {
+    subject: sequence(set(sequence(COMMON_NAME, utf8String(commonName)))),
+    extensions: Buffer.concat(extensions.map(({ rawData }) => Buffer.from(rawData))),
   };
 }
 

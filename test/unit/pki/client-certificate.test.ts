@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parseCertificates } from '../../../src/pki/certificate.ts';
 import {
+  CALLER_URI,
   clientIdentityUri,
   readClientIdentity,
   type ClientIdentity,
@@ -29,6 +30,32 @@ beforeAll(async () => {
 });
 
 const first = (pem: string) => new X509Certificate(parseCertificates(pem)[0]?.raw ?? '');
+
+describe('the certificate of the controller', () => {
+  it('names it, has a key to sign with, and is by the intermediate that signs applications', async () => {
+    const { certificate, key, issuerSha256, notAfter, renewAt } = await chain.caller();
+    const issuer = first(chain.intermediate);
+    expect(certificate.subjectAltName).toBe(`URI:${CALLER_URI}`);
+    expect(certificate.subject).toBe('CN=krake-hooks-controller');
+    expect(certificate.ca).toBe(false);
+    expect(certificate.checkIssued(issuer)).toBe(true);
+    expect(certificate.verify(issuer.publicKey)).toBe(true);
+    expect(certificate.publicKey.asymmetricKeyType).toBe('ed25519');
+    expect(certificate.checkPrivateKey(key)).toBe(true);
+    expect(issuerSha256).toBe(sha256(issuer.raw));
+    expect(notAfter).toBe(certificate.validToDate.getTime());
+    expect(renewAt).toBe(Math.floor(now + (2 / 3) * (notAfter - now)));
+  });
+
+  it('speaks for no application', async () => {
+    const { certificate } = await chain.caller();
+    expect(readClientIdentity(certificate)).toBeUndefined();
+  });
+
+  it('is not signed by what has ended', async () => {
+    await expect(chain.caller({ at: now + 101 * HOUR })).rejects.toThrow('has expired');
+  });
+});
 
 describe('the certificate of an application', () => {
   it('has the profile that was decided on', async () => {

@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { describeChain, parseCertificates } from '../../../src/pki/certificate.ts';
-import type { ClientCertificate } from '../../../src/pki/clients/client-certificate.ts';
+import type { CallerCertificate, ClientCertificate } from '../../../src/pki/clients/client-certificate.ts';
 import type { ClientIdentity } from '../../../src/pki/clients/client-identity.ts';
 import { createClientCertificateSigner } from '../../../src/pki/clients/sign-client-certificate.ts';
 import { issueOwnSigner } from '../../../src/pki/clients/signing-secret.ts';
@@ -26,6 +26,8 @@ export interface ClientChain {
     hookUser?: string;
     identity?: ClientIdentity;
   }): Promise<ClientCertificate>;
+  /** The certificate of the controller. */
+  caller(options?: { at?: number; lifetimeMs?: number }): Promise<CallerCertificate>;
   /** A certificate for a server, by the same intermediate: chain and key, PEM. */
   issueServing(): Promise<{ readonly certPem: string; readonly keyPem: string }>;
 }
@@ -37,6 +39,8 @@ export async function makeClientChain(now: number, lifetimeMs = 100 * HOUR): Pro
   if (certificate === undefined || above === undefined) throw new Error('no chain');
   const intermediate = describeChain([certificate]);
   const key = createPrivateKey(signer.key);
+  const signerFor = (hookUser: string) =>
+    createClientCertificateSigner({ certificate, key, notAfter: signer.notAfter }, hookUser);
   return {
     ca: describeChain([above]).cert,
     intermediate: intermediate.cert,
@@ -45,14 +49,9 @@ export async function makeClientChain(now: number, lifetimeMs = 100 * HOUR): Pro
       lifetimeMs: life = 24 * HOUR,
       hookUser = 'krake-hooks-application',
       identity = IDENTITY,
-    } = {}) =>
-      createClientCertificateSigner({ certificate, key, notAfter: signer.notAfter }, hookUser).sign(
-        identity,
-        {
-          now: at,
-          lifetimeMs: life,
-        },
-      ),
+    } = {}) => signerFor(hookUser).sign(identity, { now: at, lifetimeMs: life }),
+    caller: ({ at = now, lifetimeMs: life = 24 * HOUR } = {}) =>
+      signerFor('krake-hooks-application').signCaller({ now: at, lifetimeMs: life }),
     async issueServing() {
       const names = { dnsNames: ['hooks.example.org'], ipAddresses: [] };
       const leaf = await issueServingCertificate({ ...intermediate, key: signer.key }, names, {

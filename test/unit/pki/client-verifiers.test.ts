@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { CALLER_URI } from '../../../src/pki/clients/client-identity.ts';
 import { issueCa, issueServingCertificate } from '../../../src/pki/issue-certificate.ts';
 import { ensurePythonTools } from '../../tools/python-tools.ts';
 import { HOUR, IDENTITY_URI, makeClientChain } from './client-chains.ts';
@@ -159,6 +160,18 @@ describe.each(VERIFIERS)('$name', ({ name, isThere, prepare, verify }) => {
       expect(opinion.text).toContain(IDENTITY_URI);
       expect(opinion.accepted).toBe(true);
     }
+  });
+
+  test('accepts the controller, whose key is of another kind', async () => {
+    const chain = await makeClientChain(Date.now());
+    const { certificate, key } = await chain.caller();
+    const shown = {
+      certPem: certificate.toString() + chain.intermediate,
+      keyPem: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    };
+    const opinion = await verify(chain.ca, shown);
+    expect(opinion.text).toContain(CALLER_URI);
+    expect(opinion.accepted).toBe(true);
   });
 
   test('accepts one with an unusual common name, the longest names and a life beyond 2049', async () => {
