@@ -141,7 +141,7 @@ function oldestSeconds(caches: JobCaches): number {
   let oldest = Date.now();
   for (const { open } of caches.deliveries.store.values()) {
     // What is held in a namespace that was opted out is in nobody's way.
-    if (open !== undefined && caches.namespaces.get(open.metadata.namespace) === undefined) continue;
+    if (open !== undefined && !caches.isOptedIn(open.metadata.namespace)) continue;
     const at = Date.parse(open?.metadata.creationTimestamp ?? '');
     if (at < oldest) oldest = at;
   }

@@ -56,7 +56,7 @@ export function createJobsRuntime(
       outcomes: deps.outcomes,
       keys: createSigningKeys(client, () => performance.now()),
       // One that is being deleted is opted in until it is gone: what has happened in it is told.
-      isServed: (namespace) => caches.namespaces.get(namespace) !== undefined,
+      isOptedIn: (namespace) => caches.isOptedIn(namespace),
       webhook: (namespace, name) => caches.webhooks.get(`${namespace}/${name}`),
       readWebhook: (namespace, name) => readWebhook(client, namespace, name),
       endpoints,

@@ -39,8 +39,8 @@ export interface DelivererDeps {
   readonly caller: OutboundCaller;
   readonly keys: SigningKeys;
   readonly outcomes: OutcomeWriter;
-  /** Whether the namespace is opted in. */
-  readonly isServed: (namespace: string) => boolean;
+  /** Also one that is being deleted is, until it is gone. */
+  readonly isOptedIn: (namespace: string) => boolean;
   /** From the watch cache. */
   readonly webhook: (namespace: string, name: string) => Webhook | undefined;
   /** From the API server itself. Rejects when it cannot be asked. */
@@ -113,7 +113,7 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
 
   async function processRecord(record: DeliveryRecord, signal: AbortSignal): Promise<Processed> {
     // Held: it comes again by namespaceChanged.
-    if (!deps.isServed(record.delivery.metadata.namespace)) return DONE;
+    if (!deps.isOptedIn(record.delivery.metadata.namespace)) return DONE;
     beginRoundIfAsked(record);
     if (!isPending(record)) return DONE;
     const waitMs = dueInMs(record);
@@ -293,7 +293,7 @@ export function createDeliverer(deps: DelivererDeps, options: DelivererOptions):
       }
     },
     namespaceChanged(name) {
-      if (!deps.isServed(name)) return;
+      if (!deps.isOptedIn(name)) return;
       for (const [key, record] of records) {
         if (record.delivery.metadata.namespace === name) enqueue(key, record);
       }

@@ -13,7 +13,7 @@ export interface JobsApiMetrics {
 }
 
 export interface JobsRouterDeps extends OperationsDeps {
-  readonly caches: OperationsDeps['caches'] & Pick<JobCaches, 'namespaces' | 'ready'>;
+  readonly caches: OperationsDeps['caches'] & Pick<JobCaches, 'isOptedIn' | 'ready'>;
   readonly authorize: Authorize;
   readonly logger: Logger;
   readonly metrics: JobsApiMetrics;
@@ -62,7 +62,7 @@ export function createJobsRouter(deps: JobsRouterDeps): express.Express {
     const authorized = await deps.authorize({ ...ACCESS[name], namespace: named, authorization, source });
     if (authorized.kind === 'refused') return authorized.outcome;
     const { namespace } = authorized;
-    if (deps.caches.namespaces.get(namespace) === undefined) {
+    if (!deps.caches.isOptedIn(namespace)) {
       return problem(
         403,
         'namespace-not-opted-in',

@@ -41,6 +41,8 @@ export interface JobCaches {
   readonly webhooks: Reflector<Webhook>;
   readonly watchers: Reflector<KnownWatcher>;
   readonly deliveries: Reflector<KnownDelivery>;
+  /** Also one that is being deleted, until it is gone. */
+  isOptedIn(namespace: string): boolean;
   /** Opted in, and not being deleted. */
   isServed(namespace: string): boolean;
   readonly index: JobIndex;
@@ -131,6 +133,7 @@ export function createJobCaches(deps: JobCachesDeps, excludedNamespaces: readonl
   return {
     name: 'jobs: watch caches',
     namespaces,
+    isOptedIn: (namespace) => namespaces.get(namespace) !== undefined,
     isServed,
     jobs,
     cronJobs,

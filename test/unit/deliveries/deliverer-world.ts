@@ -72,7 +72,7 @@ export async function startWorld({ retryAfterCeilingMs = 1_000, breakerOpenMs = 
           close: () => Promise.resolve(),
         },
         outcomes,
-        isServed: () => world.served,
+        isOptedIn: () => world.served,
         keys: { keysFor: () => Promise.resolve({ kind: 'keys', keys: [] }) },
         webhook: () => (world.seen === undefined ? world.webhook : world.seen.webhook),
         readWebhook: () =>
