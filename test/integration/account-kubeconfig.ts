@@ -1,24 +1,17 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ControlPlane } from '../cluster/control-plane.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 
 /** A kubeconfig for a service account, with nothing but its own rights; returns its path. */
 export async function writeAccountKubeconfig(
-  controlPlane: ControlPlane,
+  cluster: Cluster,
   namespace: string,
   account: string,
 ): Promise<string> {
-  const { url, caPem, dir, kubeconfig } = controlPlane;
-  const { stdout } = await controlPlane.kubectl([
-    '-n',
-    namespace,
-    'create',
-    'token',
-    account,
-    '--duration=12h',
-  ]);
+  const { url, caPem, dir, kubeconfig } = cluster;
+  const { stdout } = await cluster.kubectl(['-n', namespace, 'create', 'token', account, '--duration=12h']);
   const config = JSON.parse(await readFile(kubeconfig, 'utf8')) as Record<string, unknown>;
-  const path = join(dir, `${account}.kubeconfig`);
+  const path = join(dir, `${namespace}.${account}.kubeconfig`);
   const server = { server: url, 'certificate-authority-data': Buffer.from(caPem).toString('base64') };
   await writeFile(
     path,

@@ -109,7 +109,7 @@ describe('emergency-off', () => {
     await setting.apply();
     await setting.namespace('contested');
     await setting.holdWorkload('contested', 'Deployment', 'web');
-    const { client, close } = await clientOfServiceAccount(
+    const { client } = await clientOfServiceAccount(
       setting.controlPlane,
       'krake-system',
       'krake-hooks-controller',
@@ -138,7 +138,7 @@ describe('emergency-off', () => {
     await waitFor('it to try again', () => refused > before + 5 || undefined);
     isOver.abort();
     await putsBack;
-    await close();
+    client.close();
     expect(await setting.held()).toEqual([]);
   });
 

@@ -53,7 +53,7 @@ async function makeAccount(name: string) {
     roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name },
     subjects: [{ kind: 'ServiceAccount', name, namespace: 'default' }],
   });
-  const { client, close } = await clientOfServiceAccount(controlPlane, 'default', name);
+  const { client } = await clientOfServiceAccount(controlPlane, 'default', name);
   // The authorizer hears of a role a moment later.
   for (const [group, resource] of [
     [RBAC, ROLES.plural],
@@ -70,7 +70,7 @@ async function makeAccount(name: string) {
   const args = ['delete', '--wait=false', `clusterrole/${name}`, `clusterrolebinding/${name}`];
   await controlPlane.kubectl(args);
   await controlPlane.kubectl(['-n', 'default', 'delete', '--wait=false', `serviceaccount/${name}`]);
-  return { client, close };
+  return client;
 }
 
 const patch = { type: 'merge', body: { metadata: { finalizers: null } } } as const;
@@ -84,10 +84,10 @@ describe('patches made together', () => {
   it('take the own rights away whole, which one after the other does not', async () => {
     const outcomes: string[] = [];
     for (let round = 0; round < 10; round++) {
-      const { client, close } = await makeAccount(`joint-${round}`);
+      const client = await makeAccount(`joint-${round}`);
       const settled = await client.patchTogether(own(`joint-${round}`));
       outcomes.push(settled.map(({ status }) => status).join());
-      await close();
+      client.close();
     }
     expect(outcomes).toEqual(Array(10).fill('fulfilled,fulfilled,fulfilled'));
     for (const resource of [ROLES, BINDINGS]) {
@@ -97,7 +97,7 @@ describe('patches made together', () => {
   });
 
   it('are all left undone when one of them is refused', async () => {
-    const { client, close } = await makeAccount('half');
+    const client = await makeAccount('half');
     const foreign: JointPatch = { ref: { resource: ACCOUNTS, namespace: 'default', name: 'default' }, patch };
     const settled = await client.patchTogether([...own('half'), foreign]);
     expect(settled.map(({ status }) => status)).toEqual(Array(4).fill('rejected'));
@@ -107,17 +107,17 @@ describe('patches made together', () => {
     expect((await client.patchTogether(own('half'))).map(({ status }) => status)).toEqual(
       Array(3).fill('fulfilled'),
     );
-    await close();
+    client.close();
   });
 
   it('come through where an object is gone already', async () => {
-    const { client, close } = await makeAccount('gone');
+    const client = await makeAccount('gone');
     const missing: JointPatch = {
       ref: { resource: ACCOUNTS, namespace: 'kube-public', name: 'gone' },
       patch,
     };
     const settled = await client.patchTogether([...own('gone'), missing]);
     expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled', 'rejected']);
-    await close();
+    client.close();
   });
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { FINALIZER_SHUTDOWN, WORKLOAD_KINDS } from '../../src/contract/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { SECRETS } from './left-behind.ts';
+import { writeAccountKubeconfig } from './account-kubeconfig.ts';
 import { clientOfServiceAccount } from './service-account-client.ts';
 import { startService, type ServiceProcess } from './service.ts';
 import { MANIFESTS, startUninstallSetting, untilGone, type UninstallSetting } from './uninstall-setting.ts';
@@ -22,7 +23,7 @@ afterAll(() => setting.stop());
 
 /** So many replicas of the controller, of which one leads. */
 async function startControllers(count: number): Promise<ServiceProcess[]> {
-  const { kubeconfig } = await clientOfServiceAccount(setting.controlPlane, 'krake-system', ACCOUNT);
+  const kubeconfig = await writeAccountKubeconfig(setting.controlPlane, 'krake-system', ACCOUNT);
   const starting = Array.from({ length: count }, () =>
     startService(setting.controlPlane, { parts: ['controller'], kubeconfig }),
   );
@@ -105,7 +106,7 @@ describe('kubectl delete -k with a live service', () => {
   it('is ended by a container that is restarted when everything is being deleted already', async () => {
     await setting.apply();
     await setting.namespace('late');
-    const { kubeconfig } = await clientOfServiceAccount(setting.controlPlane, 'krake-system', ACCOUNT);
+    const kubeconfig = await writeAccountKubeconfig(setting.controlPlane, 'krake-system', ACCOUNT);
     const services = await startControllers(1);
     await makeLiveApplications('late', 5);
     for (const service of services) await service.end('SIGKILL');
@@ -193,7 +194,7 @@ describe('kubectl delete -k with a live service', () => {
   it('takes a finalizer off a workload of a namespace that is not opted in any more', async () => {
     await setting.apply();
     await setting.namespace('out');
-    const { client, close } = await clientOfServiceAccount(setting.controlPlane, 'krake-system', ACCOUNT);
+    const { client } = await clientOfServiceAccount(setting.controlPlane, 'krake-system', ACCOUNT);
     const ref = { resource: WORKLOAD_KINDS.Deployment, namespace: 'out', name: 'web' };
     await setting.holdWorkload('out', 'Deployment', 'web');
     await setting.controlPlane.kubectl(['label', 'namespace', 'out', 'hooks.krake.dev/enabled-']);
@@ -211,11 +212,11 @@ describe('kubectl delete -k with a live service', () => {
     await expect(change({ metadata: { finalizers: [FINALIZER_SHUTDOWN] } })).rejects.toThrow(
       'krake-hooks-own-workloads',
     );
-    await close();
+    client.close();
   });
 
   it('a stolen token of the controller can bind its rights to nobody else', async () => {
-    const { client, close } = await clientOfServiceAccount(setting.controlPlane, 'krake-system', ACCOUNT);
+    const { client } = await clientOfServiceAccount(setting.controlPlane, 'krake-system', ACCOUNT);
     const resource = { apiVersion: 'rbac.authorization.k8s.io/v1', plural: 'clusterrolebindings' };
     const subjects = [{ kind: 'ServiceAccount', name: 'default', namespace: 'out' }];
     await expect(
@@ -227,6 +228,6 @@ describe('kubectl delete -k with a live service', () => {
         { type: 'merge', body: { metadata: { finalizers: ['a.b/c'] } } },
       ),
     ).rejects.toThrow('krake-hooks-own-roles');
-    await close();
+    client.close();
   });
 });

@@ -73,7 +73,7 @@ export async function startHandler(
         },
       },
     },
-    { settings: options.settings ?? settingsOf(), deadlineMs: options.deadlineMs ?? 2_500 },
+    { settings: options.settings ?? settingsOf(), deadlineMs: options.deadlineMs ?? 30_000 },
   );
   const server = createServer((request, response) => void handler(request, response));
   server.listen(0, '127.0.0.1');

@@ -251,14 +251,14 @@ describe('createDeliverer', () => {
 
   it('in a namespace that is not opted in nothing is sent, begun anew or ended; opted in again it is', async () => {
     const world = await startWorld();
-    const nextAttemptAt = new Date(Date.now() + 50).toISOString();
+    const nextAttemptAt = new Date(Date.now() + 500).toISOString();
     world.deliverer.offer({ ...fresh(), status: { phase: 'Pending', nextAttemptAt } });
     world.served = false;
     world.deliverer.namespaceChanged('shop');
     const metadata = { name: 'jd-2', uid: 'd-2', annotations: { [ANNOTATION_REDELIVER]: '1' } };
     world.deliverer.offer({ ...fresh(metadata), status: { phase: 'DeadLetter' } });
     world.webhook = undefined;
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 800));
     world.deliverer.namespaceChanged('shop');
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect([world.calls.length, world.patches.length]).toEqual([0, 0]);

@@ -40,7 +40,6 @@ describe('a listener and hostile connections', () => {
     const listener = await listeners.http({
       onRequest: (request) => void request.resume(),
       metrics: { connectionRefused: () => undefined, clientFailed: (_listener, why) => failures.push(why) },
-      limits: { requestTimeoutMs: 1_000, headersTimeoutMs: 1_000 },
     });
     expect(await exchange(listener.port(), bytes)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     // Node itself answers a request without Host.
@@ -71,7 +70,7 @@ describe('a listener and hostile connections', () => {
   it('connections of one address beyond the cap are closed, others are served', async () => {
     const refused: string[] = [];
     const listener = await listeners.https(tls, {
-      limits: { maxConnectionsPerAddress: 5 },
+      limits: { maxConnectionsPerAddress: 5, handshakeTimeoutMs: 60_000 },
       metrics: { connectionRefused: (_name, reason) => refused.push(reason), clientFailed: () => undefined },
     });
     const half = await Promise.all(
@@ -151,8 +150,9 @@ describe('a listener and hostile connections', () => {
     const newcomer = await openRaw(listener.port());
     await newcomer.closed;
     expect(refused).toEqual(['too-many']);
+    const answers = whole.map(({ socket }) => once(socket, 'data'));
     for (const response of held) response.end('ok');
-    for (const { socket } of whole) await once(socket, 'data');
+    await Promise.all(answers);
     // Both are idle now.
     expect(await exchangeHeld(listener.port())).toMatch(/^HTTP\/1\.1 200 /);
     for (const { socket } of whole) socket.destroy();
@@ -166,7 +166,9 @@ describe('a listener and hostile connections', () => {
   });
 
   it('a client is served as fast while 400 connections stand half open', async () => {
-    const listener = await listeners.https(tls, { limits: { maxConnectionsPerAddress: Infinity } });
+    const listener = await listeners.https(tls, {
+      limits: { maxConnectionsPerAddress: Infinity, handshakeTimeoutMs: 60_000 },
+    });
     const half = await Promise.all(Array.from({ length: 400 }, () => openRaw(listener.port())));
     for (const [i, { socket }] of half.entries())
       if (i % 2 === 0) socket.write(Buffer.from([0x16, 0x03, 0x01]));

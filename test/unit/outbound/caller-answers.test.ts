@@ -187,7 +187,8 @@ describe('the status counts once the head has come, although the body', () => {
   it('goes on when the time for the whole answer is over', async () => {
     const server = await servers.http((socket) => socket.write(`${OK}content-length: 1000\r\n\r\nabc`));
     const result = await createTestCaller().call(`http://127.0.0.1:${server.port}/`, {
-      answerTimeoutMs: 3_000,
+      answerTimeoutMs: 5_000,
+      bodyTimeoutMs: Infinity,
     });
     expect(result).toMatchObject({ kind: 'answered', status: 200, body: 'abc', truncated: true });
     await server.allClosed();

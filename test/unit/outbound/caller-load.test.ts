@@ -32,7 +32,7 @@ describe('many calls at once', () => {
       call(`http://127.0.0.1:${hanging.port}/`, {
         group: 'hanging',
         signal: abort.signal,
-        answerTimeoutMs: 30_000,
+        answerTimeoutMs: 60_000,
       }),
     );
     for (let index = 0; index < 20; index++) {
@@ -45,5 +45,5 @@ describe('many calls at once', () => {
     expect((await Promise.all(stuck)).every((result) => result.kind === 'failed')).toBe(true);
     expect(hanging.connections()).toBe(5);
     await hanging.allClosed();
-  }, 30_000);
+  }, 60_000);
 });

@@ -4,8 +4,9 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { CertificateWithKey } from '../../../src/pki/certificate.ts';
 import { issueCa, issueServingCertificate } from '../../../src/pki/issue-certificate.ts';
 import { createServingCheck } from '../../../src/pki/serving-check.ts';
-import { verifyServing } from '../../../src/pki/verify-serving.ts';
+import { waitFor } from '../../cluster/wait-for.ts';
 import { createMemoryLogger } from './fakes.ts';
+import { verdictOf } from './verdict-of.ts';
 
 const HOUR = 3_600_000;
 const servername = 'hooks.krake-system.svc';
@@ -31,13 +32,13 @@ describe('verifyServing', () => {
   it('verifies the certificate, the name and the CA', async () => {
     const { ca, other, port } = await serve();
     const target = { host: '127.0.0.1', port, servername, caPem: ca.cert };
-    expect(await verifyServing(target)).toEqual({ ok: true });
-    expect(await verifyServing({ ...target, caPem: other.cert + ca.cert })).toEqual({ ok: true });
-    expect(await verifyServing({ ...target, caPem: other.cert })).toMatchObject({ ok: false });
-    expect(await verifyServing({ ...target, caPem: '' })).toMatchObject({ ok: false });
-    expect(await verifyServing({ ...target, caPem: 'nonsense' })).toMatchObject({ ok: false });
-    expect(await verifyServing({ ...target, servername: 'else.test' })).toMatchObject({ ok: false });
-    expect(await verifyServing({ ...target, port: 1 })).toMatchObject({ ok: false });
+    expect(await verdictOf(target)).toEqual({ ok: true });
+    expect(await verdictOf({ ...target, caPem: other.cert + ca.cert })).toEqual({ ok: true });
+    expect(await verdictOf({ ...target, caPem: other.cert })).toMatchObject({ ok: false });
+    expect(await verdictOf({ ...target, caPem: '' })).toMatchObject({ ok: false });
+    expect(await verdictOf({ ...target, caPem: 'nonsense' })).toMatchObject({ ok: false });
+    expect(await verdictOf({ ...target, servername: 'else.test' })).toMatchObject({ ok: false });
+    expect(await verdictOf({ ...target, port: 1 })).toMatchObject({ ok: false });
   });
 });
 
@@ -54,11 +55,10 @@ describe('createServingCheck', () => {
     );
     const stop = new AbortController();
     const until = async (ready: boolean): Promise<void> => {
-      const deadline = Date.now() + 20_000;
-      while (check.ready() !== ready && Date.now() < deadline) await new Promise((r) => setTimeout(r, 2));
-      expect(check.ready()).toBe(ready);
+      await waitFor('the check', () => (check.ready() === ready ? true : undefined), { intervalMs: 2 });
     };
     await check.start(stop.signal);
+    await waitFor('the first check', () => check.reason()?.includes('no CA of the bundle') || undefined);
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(check.ready()).toBe(false);
     expect(check.reason()).toMatch(/no CA of the bundle/);
