@@ -133,6 +133,7 @@ export function createReflector<T extends object>(options: ReflectorOptions<T>):
 
   const run = async (signal: AbortSignal): Promise<void> => {
     let attempt = 0;
+    let wasGone = false;
     do {
       try {
         resourceVersion ??= await list(signal);
@@ -144,19 +145,20 @@ export function createReflector<T extends object>(options: ReflectorOptions<T>):
         if (signal.aborted) return;
         attempt += 1;
         if (mustListAgain(error)) resourceVersion = undefined;
-        await pause(clock, failed(error, attempt), signal);
+        // A watch that is merely too old, as after an outage, needs no pause, only a list; unless that has just not helped.
+        const isExpired = isGone(error) && !wasGone;
+        wasGone = isGone(error);
+        await pause(clock, failed(error, attempt, isExpired), signal);
       }
     } while (!signal.aborted);
   };
 
   /** Tells of a failure; returns how long to wait. */
-  const failed = (error: unknown, attempt: number): number => {
+  const failed = (error: unknown, attempt: number, isExpired: boolean): number => {
     const reason = error instanceof KubeApiError ? error.reason : 'Unreachable';
-    // A watch that is merely too old needs no pause, only a list; unless that does not help.
-    const expired = isGone(error) && attempt === 1;
-    const retryInMs = expired ? 0 : Math.max(backoffDelay(BACKOFF, attempt, random()), retryAfterMs(error));
+    const retryInMs = isExpired ? 0 : Math.max(backoffDelay(BACKOFF, attempt, random()), retryAfterMs(error));
     metrics?.failed(kind, reason);
-    const level = attempt % 10 === 1 && !expired ? 'warn' : 'debug';
+    const level = attempt % 10 === 1 && !isExpired ? 'warn' : 'debug';
     logger[level]('list or watch failed, will be tried again', {
       resource: kind,
       reason,

@@ -157,6 +157,27 @@ describe('reflector', () => {
     await reflector.stop();
   });
 
+  it('after an outage lists at once where the watch has become too old, once', async () => {
+    const { reflector, start, clock, versions } = setUp([
+      { list: { names: [], version: '5' } },
+      { watch: new KubeUnreachableError('away'), then: 'end' },
+      { watch: new KubeUnreachableError('away'), then: 'end' },
+      { watch: gone('Gone'), then: 'end' },
+      { list: gone('Expired') },
+      { list: { names: ['a'], version: '8' } },
+      { watch: [], then: 'stay' },
+    ]);
+    await start();
+    await clock.advance(100);
+    expect(versions()).toEqual(['list', '5', '5']);
+    await clock.advance(200);
+    // The list comes without a pause; that it does not help is followed by one.
+    expect(versions()).toEqual(['list', '5', '5', '5', 'list']);
+    await clock.advance(10_000);
+    expect(versions()).toEqual(['list', '5', '5', '5', 'list', 'list', '8']);
+    await reflector.stop();
+  });
+
   it('keeps its place after an ERROR event that is no 410', async () => {
     const error = new KubeApiError('internal', 500, 'InternalError');
     const { reflector, start, clock, versions } = setUp([
