@@ -28,8 +28,8 @@ export interface HttpAnswer {
 
 /** A GET that met a connection which the server was just closing is sent again, so often at most. */
 const MAX_STALE_CONNECTIONS = 3;
-/** A proxy may keep the `100 Continue` to itself; then the body is sent all the same (RFC 9110, 10.1.1). */
-const LONGEST_WAIT_FOR_CONTINUE_MS = 2_000;
+/** A proxy may keep the `100 Continue` to itself; then the body is sent all the same (RFC 9110, 10.1.1). Longer than a busy API server stands still. */
+const LONGEST_WAIT_FOR_CONTINUE_MS = 5_000;
 
 /** Sends and resolves with the whole answer, whatever its status. Rejects with a KubeUnreachableError. */
 export async function readAnswer(
