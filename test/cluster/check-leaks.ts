@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { findLeaks, readMachineState } from './machine-state.ts';
 import type { MachineState } from './machine-state.ts';
-import { findMarkedProcesses, findProcessesOf } from './marked-processes.ts';
+import { findMarkedProcesses, findProcessesOf, LASTING_PROGRAMS } from './marked-processes.ts';
 import { runCommand } from './run-command.ts';
 import { connectToCluster, findFault } from './running-cluster.ts';
 import { fromEnvironment, harnessDir } from './settings.ts';
@@ -112,19 +112,9 @@ const killUpAt = async (program: string): Promise<void> => {
   ).finally(() => up.kill('SIGKILL'));
 };
 
-/** Not those that they call for a moment, like iptables. */
-const LASTING = [
-  'etcd',
-  'kube-apiserver',
-  'kube-controller-manager',
-  'kube-scheduler',
-  'containerd',
-  'kubelet',
-];
-
 const lastingPids = async (): Promise<string> => {
   const processes = await findProcessesOf(dir);
-  const lasting = processes.filter(({ args }) => LASTING.includes(basename(args[0] ?? '')));
+  const lasting = processes.filter(({ args }) => LASTING_PROGRAMS.includes(basename(args[0] ?? '')));
   if (lasting.length < 3) throw new Error('the programs of the cluster were not found');
   return lasting.map(({ pid }) => pid).join();
 };

@@ -9,6 +9,19 @@ import { waitFor } from './wait-for.ts';
  */
 export const markVariable = 'KRAKE_HOOKS_CLUSTER';
 
+/** The programs of a cluster that run as long as it does; others are called for a moment, like iptables. */
+export const LASTING_PROGRAMS: readonly string[] = [
+  'node-init',
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'containerd',
+  'coredns',
+  'kubelet',
+  'kube-proxy',
+];
+
 export interface MarkedProcess {
   readonly pid: number;
   /** The state directory that the process belongs to. */

@@ -7,6 +7,7 @@ import { openExistingCluster } from './existing-cluster.ts';
 import { findProcessesOf } from './marked-processes.ts';
 import type { NodeNetwork } from './node-network.ts';
 import { clusterDir, fromEnvironment } from './settings.ts';
+import { waitFor } from './wait-for.ts';
 
 /** What `up` writes when everything is up, and only then. */
 export interface ClusterRecord {
@@ -40,10 +41,15 @@ export const findFault = async (dir: string): Promise<string | undefined> => {
   try {
     const kubeconfig = join(dir, 'kubeconfig');
     const cluster = await openCluster({ dir, kubeconfig, ...record });
-    const { status } = await getFromApi(cluster, '/readyz', 5_000);
-    return status === 200 ? undefined : `the API server is not ready (${status})`;
+    // One that is busy is not ready for a moment, as etcd has to answer for it within two seconds.
+    await waitFor(
+      'the API server to be ready',
+      async () => ((await getFromApi(cluster, '/readyz', 5_000)).status === 200 ? true : undefined),
+      { timeoutMs: 30_000 },
+    );
+    return undefined;
   } catch (error) {
-    return `the API server does not answer: ${String(error)}`;
+    return `the API server is not ready: ${String(error)}`;
   }
 };
 

@@ -9,7 +9,7 @@ import { startDns } from './dns.ts';
 import { takeDown, takeDownOrphans } from './down.ts';
 import { ensurePackages } from './ensure-packages.ts';
 import { pauseContents, toolsContents } from './image-contents.ts';
-import { findProcessesOf } from './marked-processes.ts';
+import { findProcessesOf, LASTING_PROGRAMS } from './marked-processes.ts';
 import { startNode } from './node.ts';
 import { startNamespaces } from './node-namespaces.ts';
 import { connectNetwork } from './node-network.ts';
@@ -56,9 +56,8 @@ const describe = async (
   network: Pick<ClusterRecord, 'network'>,
 ): Promise<ClusterRecord> => {
   const programs = new Set((await findProcessesOf(dir)).map(({ args }) => basename(args[0] ?? '')));
-  const wrappers = ['nsenter', 'unshare', 'containerd-shim-runc-v2'];
   return {
-    programs: [...programs].filter((name) => !wrappers.includes(name)),
+    programs: LASTING_PROGRAMS.filter((name) => programs.has(name)),
     kubectlProgram,
     capabilities: { ...capabilities, restart: false },
     ...network,
