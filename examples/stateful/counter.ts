@@ -36,8 +36,8 @@ const CONTROLLER = 'URI:spiffe://hooks.krake.dev/controller';
 const PROOF = hasPodIdentity
   ? '-H "Authorization: Bearer $(cat "$KRAKE_TOKEN_FILE")"'
   : '-d "{\\"token\\":\\"$KRAKE_TOKEN\\"}" --cert /etc/krake_cert/cert.pem --key /etc/krake_cert/key.pem';
-/** The goodbye, as the documentation has it: one curl. */
-const GOODBYE = `curl --silent --show-error --fail-with-body --write-out ' HTTP %{http_code}' \
+/** The goodbye, as the documentation has it: one curl, which says it again while nobody takes it. */
+const GOODBYE = `curl --retry 5 --retry-connrefused --silent --show-error --fail-with-body --write-out ' HTTP %{http_code}' \
 -X PUT "$KRAKE_SHUTDOWN_URL" --cacert ${CA_BUNDLE} ${PROOF}`;
 
 let count = 0;
