@@ -27,10 +27,14 @@ const IDENTITY = { ...KEPT, 'hooks.krake.dev/auth': 'pod-identity' };
 /** The kubelet looks at the files of a running pod about once a minute. */
 const FILES_FOLLOW_MS = 180_000;
 
-/** Sends the token, again while nobody is there to answer, and prints `WORD CODE`. */
-const put = (word: string, token: string, flags: string): string => {
+const NOBODY_THERE = '000|503';
+/** Of an application that callbacks may not have heard of yet. */
+const NOT_KNOWN_YET = `${NOBODY_THERE}|401`;
+
+/** Sends the token, again while it is answered so, and prints `WORD CODE`. */
+const put = (word: string, token: string, flags: string, again = NOT_KNOWN_YET): string => {
   const curl = `curl -s -o /dev/null -w '%{http_code}' -m 10 -X PUT -d "{\\"token\\":\\"${token}\\"}" "$KRAKE_COMPLETE_URL" ${flags}`;
-  return `for i in 1 2 3 4 5; do code=$(${curl}); case $code in 000|503) sleep 2;; *) break;; esac; done; echo "${word} $code"`;
+  return `for i in $(seq 15); do code=$(${curl}); case $code in ${again}) sleep 2;; *) break;; esac; done; echo "${word} $code"`;
 };
 /** The CA bundle alone, as an application of an older version has it. */
 const WITHOUT_CERTIFICATE = '--cacert /etc/krake_cert/ca-bundle.pem';
@@ -56,7 +60,7 @@ onNode('who signals is proven on a real node', () => {
 
   it('a stolen token is not enough: with the certificate it is taken, without it is not', async () => {
     const script = [
-      put('without', '$KRAKE_TOKEN', WITHOUT_CERTIFICATE),
+      put('without', '$KRAKE_TOKEN', WITHOUT_CERTIFICATE, NOBODY_THERE),
       put('with', '$KRAKE_TOKEN', TLS_FILES),
       'sleep 3600',
     ].join('; ');
@@ -95,7 +99,10 @@ onNode('who signals is proven on a real node', () => {
         NAME,
         `pod-security.kubernetes.io/enforce=${level}`,
       ]);
-      await ns.apply(pod(name, show, KEPT, { securityContext }));
+      // The API server may know the level of before for a moment.
+      await eventually('the pod to be let in', () =>
+        ns.apply(pod(name, show, KEPT, { securityContext })).then(() => true),
+      );
       const logs = await logsOf(name, 'signal ');
       expect(logs).toContain(`/etc/krake_cert/key.pem ${owned}`);
       expect(logs).toContain(`/etc/krake_cert/token ${owned}`);
@@ -169,7 +176,7 @@ onNode('who signals is proven on a real node', () => {
       'hooks.krake.dev/complete-action': 'delete',
     };
     await ns.apply(deployment('pair', 'sleep 3600', { replicas: 2, annotations }));
-    await ns.kubectl(['rollout', 'status', 'deployment/pair', '--timeout=90s'], { timeoutMs: 100_000 });
+    await ns.kubectl(['rollout', 'status', 'deployment/pair', '--timeout=180s'], { timeoutMs: 190_000 });
     const { items } = await ns.json<{ items: { metadata: { name: string; uid: string } }[] }>([
       'get',
       'pods',
@@ -215,7 +222,7 @@ onNode('who signals is proven on a real node', () => {
       },
       FILES_FOLLOW_MS,
     );
-    expect(await inside(put('environment', '$KRAKE_TOKEN', TLS_FILES))).toBe('environment 401');
+    expect(await inside(put('environment', '$KRAKE_TOKEN', TLS_FILES, NOBODY_THERE))).toBe('environment 401');
     expect(await inside(put('file', '$(cat /etc/krake_cert/token)', TLS_FILES))).toBe('file 200');
   }, 600_000);
 });

@@ -2,8 +2,8 @@ import { expect } from '@jest/globals';
 import type { Scene } from './shutdown-scene.ts';
 import type { JournalEntry } from './state-store.ts';
 
-/** Far less than the timeouts of the applications: whoever waits one out is found. */
-const AT_ONCE_MS = 20_000;
+/** Less than the timeouts of the applications, whatever the machine does meanwhile: whoever waits one out is found. */
+const AT_ONCE_MS = 45_000;
 
 /** When somebody's request to remove the pod was let through: earliest by the pod's own timestamps, latest as the watch saw it. */
 function removalOf(scene: Scene, pod: string): { readonly requestedAt: number; readonly seenAt: number } {

@@ -83,7 +83,7 @@ export async function startJobReceiver(namespace: TestNamespace, secret?: string
           const all = (await read())?.filter(fits);
           return all !== undefined && all.length >= count ? all : undefined;
         },
-        90_000,
+        180_000,
       ),
   };
 }

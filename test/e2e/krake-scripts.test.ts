@@ -44,14 +44,10 @@ onNode('scripts that were written for Krake, with the profile krake', () => {
       // The application's certificate may be a moment younger than the pod; such scripts are repeated by what runs them.
       const patient = `until { ${script}\n} 2>&1 | tee /tmp/log | grep ok; do cat /tmp/log; sleep 2; done; sleep 3600`;
       await ns.apply(pod(name, patient, KEPT));
-      await eventually(
-        `${name} to be heard`,
-        async () => {
-          const { stdout } = await ns.kubectl(['logs', name], { allowFailure: true });
-          return stdout.includes(`${name} ok`) || undefined;
-        },
-        90_000,
-      );
+      await eventually(`${name} to be heard`, async () => {
+        const { stdout } = await ns.kubectl(['logs', name], { allowFailure: true });
+        return stdout.includes(`${name} ok`) || undefined;
+      });
     },
     600_000,
   );
@@ -68,5 +64,5 @@ onNode('scripts that were written for Krake, with the profile krake', () => {
     expect((await signals('pod-documented')).complete?.provenBy).toBe('token-and-certificate');
     expect((await signals('pod-complete')).complete?.provenBy).toBe('token-and-certificate');
     expect((await signals('pod-shutdown')).shutdown?.provenBy).toBe('token-and-certificate');
-  }, 30_000);
+  }, 60_000);
 });

@@ -16,8 +16,8 @@ onNode('our own processes are replaced while an application shuts down', () => {
       // It saves so slowly that the other controller asks it long before it is done.
       const pods = await scene.start({
         service: 'shutdown',
-        env: { SAVE_MS: '40000' },
-        annotations: { 'shutdown-timeout': '180s' },
+        env: { SAVE_MS: '60000' },
+        annotations: { 'shutdown-timeout': '240s' },
       });
       await scene.kubectl(['delete', 'deployment', 'counter', '--wait=false']);
       const { metadata } = await scene.untilApplication('deployment-counter', 'called', ({ status }) => {
@@ -34,7 +34,7 @@ onNode('our own processes are replaced while an application shuts down', () => {
       ];
       await scene.cluster.kubectl(['-n', 'krake-system', ...restart]);
       for (const part of ['controller', 'gate'] as const) await waitForRollout(scene.cluster, part);
-      await scene.untilGone(pods);
+      await scene.untilGone(pods, 180_000);
       expect(deadlinesOf(scene).size).toBe(1);
       expect(scene.applications.every(({ object }) => object.metadata.uid === metadata.uid)).toBe(true);
       const journal = await scene.journal();
@@ -86,10 +86,7 @@ onNode('our own processes are replaced while an application shuts down', () => {
         await waitForRollout(scene.cluster, 'gate');
       }
       // The API server may learn later than we do where the gate is again; until then nobody stores what is refused.
-      await eventually('the refusal by the gate', async () => {
-        const { stderr } = await scene.kubectl(['delete', 'pod', pod], { allowFailure: true });
-        return stderr.includes('deployment-counter') || undefined;
-      });
+      await scene.deletePod(pod);
       await scene.untilGone([pod]);
       await expectGoodbyes(scene, [pod]);
     },

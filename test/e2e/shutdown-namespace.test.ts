@@ -46,10 +46,10 @@ onNode('before a namespace is deleted its applications are asked to shut down', 
         name: 'mute',
         service: 'mute',
         env: { CONFIRMS: 'never' },
-        annotations: { 'shutdown-service': 'mute', 'shutdown-timeout': '20s' },
+        annotations: { 'shutdown-service': 'mute', 'shutdown-timeout': '60s' },
       });
-      await scene.cluster.kubectl(['delete', 'namespace', scene.name, '--timeout=150s'], {
-        timeoutMs: 160_000,
+      await scene.cluster.kubectl(['delete', 'namespace', scene.name, '--timeout=240s'], {
+        timeoutMs: 250_000,
       });
       await scene.untilGone([...good, ...bad]);
       await expectGoodbyes(scene, good);

@@ -7,15 +7,15 @@ onNode('before single pods go they are asked to shut down', () => {
   const stage = createStage();
 
   describe.each([
-    ['pod-delete', ['delete', 'pod']],
-    ['pod-force', ['delete', 'pod', '--force', '--grace-period=0']],
-  ])('%s', (name, command) => {
+    ['pod-delete', []],
+    ['pod-force', ['--force', '--grace-period=0']],
+  ])('%s', (name, flags) => {
     it.concurrent(
       'is refused, with the reason; the pod says goodbye, goes at once, and its successor goes on from its state',
       async () => {
         const scene = await stage.scene(name);
         const [pod = ''] = await scene.start({ service: 'shutdown' });
-        const { code, stderr } = await scene.kubectl([...command, pod], { allowFailure: true });
+        const { code, stderr } = await scene.deletePod(pod, ...flags);
         expect(code).toBe(1);
         expect(stderr).toContain('deployment-counter');
         await scene.untilGone([pod]);
@@ -39,7 +39,7 @@ onNode('before single pods go they are asked to shut down', () => {
     async () => {
       const scene = await stage.scene('bare');
       const pods = await scene.start({ kind: 'Pod', service: 'shutdown' });
-      await scene.kubectl(['delete', 'pod', 'counter'], { allowFailure: true });
+      await scene.deletePod('counter');
       await scene.untilGone(pods);
       await expectGoodbyes(scene, pods);
     },

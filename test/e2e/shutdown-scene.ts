@@ -1,6 +1,7 @@
 import { afterAll } from '@jest/globals';
 import type { Application } from '../../src/applications/index.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { CommandResult } from '../cluster/run-command.ts';
 import { eventually } from './eventually.ts';
 import { ensureInstalled, startCluster } from './installation.ts';
 import { createNamespace, removeNamespace, type TestNamespace } from './namespace.ts';
@@ -34,6 +35,8 @@ export interface Scene extends TestNamespace {
   start(app: StatefulApp): Promise<readonly string[]>;
   /** Names of the ready pods of an application, once there are so many that are not among `others`. */
   untilReady(app: string, count: number, others?: readonly string[]): Promise<readonly string[]>;
+  /** Asks until the gate has remembered it, which a busy one may not do in time; what kubectl said then. */
+  deletePod(pod: string, ...flags: readonly string[]): Promise<CommandResult>;
   untilGone(pods: readonly string[], timeoutMs?: number): Promise<void>;
   /** Names of those that are gone, once there are so many. */
   untilSomeGone(pods: readonly string[], count: number, timeoutMs?: number): Promise<readonly string[]>;
@@ -110,10 +113,17 @@ async function openScene(cluster: Cluster, store: StateStore, name: string): Pro
         return Promise.resolve(names.length >= count ? names : undefined);
       });
     },
+    deletePod(pod, ...flags) {
+      return eventually(`the deletion of ${pod} in ${name} to be heard`, async () => {
+        const result = await namespace.kubectl(['delete', 'pod', pod, ...flags], { allowFailure: true });
+        const isRemembered = /kept until the application \S+ has saved its state/.test(result.stderr);
+        return isRemembered || result.code === 0 ? result : undefined;
+      });
+    },
     async untilGone(names, timeoutMs) {
       await scene.untilSomeGone(names, names.length, timeoutMs);
     },
-    untilSomeGone(names, count, timeoutMs = 90_000) {
+    untilSomeGone(names, count, timeoutMs = 120_000) {
       const isGone = (pod: string): boolean =>
         pods.history.some(({ type, object }) => type === 'DELETED' && object.metadata.name === pod);
       const find = (): readonly string[] | undefined => {

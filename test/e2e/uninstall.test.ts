@@ -11,6 +11,7 @@ import { expectGoodbyes, expectNobodyAsked } from './goodbye.ts';
 import { ensureInstalled, TEST_OVERLAY } from './installation.ts';
 import { onNode } from './on-node.ts';
 import { createStage, type Scene } from './shutdown-scene.ts';
+import { deployment } from './workloads.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 /** Two installations, of which each builds an image. */
@@ -55,12 +56,23 @@ onNode('uninstalling, with applications that run', () => {
     await ensureInstalled(cluster);
     const admin = createKubeClient({ kubeconfigPath: cluster.kubeconfig, userAgent: 'krake-hooks-test/1' });
     clients.push(admin);
+    await untilInjecting(scene);
     const pods = await scene.start({ service: 'shutdown' });
     await eventually('its Deployment, Application and Secret to be held', async () => {
       const held = await findHeld(admin);
       return held.filter((object) => object.includes(` ${scene.name}/`)).length === 3 ? true : undefined;
     });
     return { scene, pods, admin };
+  }
+
+  /** Right after an installation the API server may not know the webhook yet; what it lets in then goes when it is repaired. */
+  async function untilInjecting(scene: Scene): Promise<void> {
+    await eventually('admission to be asked', async () => {
+      const input = JSON.stringify(deployment('dry', 'true'));
+      const args = ['create', '--dry-run=server', '-o', 'json', '-f', '-'];
+      const { stdout } = await scene.kubectl(args, { input, allowFailure: true });
+      return stdout.includes('hooks.krake.dev/application') || undefined;
+    });
   }
 
   async function expectNothingLeft({ scene, pods, admin }: Awaited<ReturnType<typeof begin>>): Promise<void> {
@@ -82,9 +94,9 @@ onNode('uninstalling, with applications that run', () => {
       const begun = await begin('off-kubectl');
       const startedAt = Date.now();
       await begun.scene.cluster.kubectl(
-        ['delete', '-k', join(root, TEST_OVERLAY), '--ignore-not-found', '--timeout=120s'],
+        ['delete', '-k', join(root, TEST_OVERLAY), '--ignore-not-found', '--timeout=300s'],
         {
-          timeoutMs: 130_000,
+          timeoutMs: 310_000,
         },
       );
       process.stderr.write(`kubectl delete -k: ${Date.now() - startedAt} ms\n`);
@@ -128,6 +140,7 @@ onNode('uninstalling, with applications that run', () => {
 
         await scene.cluster.kubectl(['apply', '-k', join(root, TEST_OVERLAY)]);
         await ensureInstalled(scene.cluster);
+        await untilInjecting(scene);
         const later = await scene.start({ service: 'shutdown' });
         await scene.kubectl(['delete', 'deployment', 'counter', '--timeout=120s'], { timeoutMs: 130_000 });
         await scene.untilGone(later);
