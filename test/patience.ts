@@ -2,4 +2,4 @@
 // sets its own.
 import { jest } from '@jest/globals';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);

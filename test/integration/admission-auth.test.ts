@@ -16,7 +16,7 @@ import {
   type Workload,
 } from './admission-setting.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 let setting: AdmissionSetting;
 beforeAll(async () => {
   setting = await startAdmission();

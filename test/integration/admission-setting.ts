@@ -58,6 +58,7 @@ export interface Pod extends KubeObject {
 }
 export interface Workload extends KubeObject {
   readonly spec: { readonly template: PodTemplate; readonly replicas?: number };
+  readonly status?: { readonly observedGeneration?: number };
 }
 
 /** One review as the service decided it. */

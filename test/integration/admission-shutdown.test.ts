@@ -16,7 +16,7 @@ import {
   type Workload,
 } from './admission-setting.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 let setting: AdmissionSetting;
 beforeAll(async () => {
   setting = await startAdmission();
@@ -89,6 +89,8 @@ describe('the finalizer of a workload', () => {
 
   it('comes back with the write that drops it', async () => {
     await apply(held('dropped'));
+    // kubectl replaces what it has just read, and does not repeat it when a status was written meanwhile.
+    await settled('dropped');
     await setting.kubectl(['replace', '-f', '-'], held('dropped'));
     expect(await finalizersOf('dropped')).toEqual([FINALIZER]);
     await setting.kubectl([

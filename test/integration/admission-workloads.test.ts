@@ -16,7 +16,7 @@ import {
   type Workload,
 } from './admission-setting.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 let setting: AdmissionSetting;
 beforeAll(async () => {
   setting = await startAdmission();
@@ -60,18 +60,23 @@ describe('applied again and again', () => {
     ['server-side', ['--server-side']],
   ])('%s: one generation, one revision, an empty diff', async (how, flags) => {
     const name = how;
-    for (let i = 0; i < 4; i++) await apply(deployment(name), ...flags);
+    for (let i = 0; i < 4; i++) await apply(deployment(name, { replicas: 0 }), ...flags);
     const live = await waitFor('the revision', async () => {
       const found = await read(name);
-      return found.metadata.annotations?.['deployment.kubernetes.io/revision'] === undefined
-        ? undefined
-        : found;
+      // The last that the Deployment controller writes of one without replicas.
+      const isSettled = found.status?.observedGeneration === found.metadata.generation;
+      const { annotations } = found.metadata;
+      return isSettled && annotations?.['deployment.kubernetes.io/revision'] !== undefined
+        ? found
+        : undefined;
     });
     expect(stampOf(live.spec.template)).toEqual(STAMP(`deployment-${name}`));
     expect(live.metadata.generation).toBe(1);
     expect(live.metadata.annotations?.['deployment.kubernetes.io/revision']).toBe('1');
     // kubectl diff ends with 1 when there is a difference, which throws.
-    expect((await setting.kubectl(['diff', ...flags, '-f', '-'], deployment(name))).stdout).toBe('');
+    expect(
+      (await setting.kubectl(['diff', ...flags, '-f', '-'], deployment(name, { replicas: 0 }))).stdout,
+    ).toBe('');
   });
 
   it('a changed image is one more generation, no more', async () => {

@@ -5,7 +5,7 @@ import { waitFor } from '../cluster/wait-for.ts';
 import { fileOf, startIssuer, untilAnswered, writeRequest, type TestIssuer } from './applications-issuer.ts';
 import { NAMESPACE, startApplicationsSetting, type ApplicationsSetting } from './applications-setting.ts';
 
-const LONG_MS = 120_000;
+const LONG_MS = 300_000;
 const SOON = { timeoutMs: 30_000, intervalMs: 20 };
 let setting: ApplicationsSetting;
 let issuer: TestIssuer;

@@ -21,7 +21,7 @@ import {
 } from './applications-setting.ts';
 import { createRecordingClient } from './recording-client.ts';
 
-const LONG_MS = 180_000;
+const LONG_MS = 300_000;
 const SOON = { timeoutMs: 30_000, intervalMs: 20 };
 const ours = generateBundle();
 let setting: ApplicationsSetting;
@@ -32,7 +32,7 @@ let hasty: TestIssuer;
 beforeAll(async () => {
   setting = await startApplicationsSetting();
   issuer = await startIssuer(setting.controlPlane, 'signing');
-  hasty = await startIssuer(setting.controlPlane, 'hasty', 18_000);
+  hasty = await startIssuer(setting.controlPlane, 'hasty', 30_000);
 }, 600_000);
 afterEach(() => setting.stopReplicas());
 afterAll(async () => {
@@ -174,15 +174,16 @@ describe('the certificate of an application', () => {
       const replica = await setting.replica({ certificates: hasty });
       const { status } = await start('hasty');
       const seen = new Set<string>();
-      const endAt = Date.now() + 90_000;
+      const endAt = Date.now() + 120_000;
       while (seen.size < 3 && Date.now() < endAt) {
         // The Secret first: what is in it was listed before.
+        const readAt = Date.now();
         const secret = await secretOf('hasty');
         const app = await setting.application('deployment-hasty');
         const [leaf] = certificatesOf(fileOf(secret, 'cert.pem'));
         const listed = (app?.status?.certificates ?? []).map((certificate) => certificate.sha256);
         expect(listed).toContain(sha256Of(leaf));
-        expect(leaf?.validToDate.getTime()).toBeGreaterThan(Date.now());
+        expect(leaf?.validToDate.getTime()).toBeGreaterThan(readAt);
         expect(listed.length).toBeLessThanOrEqual(4);
         expect(app?.status?.tokenSha256).toBe(status?.tokenSha256);
         seen.add(sha256Of(leaf));

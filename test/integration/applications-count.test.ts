@@ -14,7 +14,7 @@ import { buildWorkload } from './applications-workloads.ts';
 
 // What pods say is stored here as callbacks store it, by the proven UID; pods are those of the real controllers, and never run.
 
-const LONG_MS = 120_000;
+const LONG_MS = 300_000;
 const SOON = { timeoutMs: 30_000, intervalMs: 50 };
 let setting: ApplicationsSetting;
 

@@ -5,7 +5,7 @@ import type { KubeObject } from '../../src/kube/index.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { NAMESPACE, startApplicationsSetting, type ApplicationsSetting } from './applications-setting.ts';
 
-const LONG_MS = 120_000;
+const LONG_MS = 300_000;
 /** Long enough for the status of an end to be seen on a busy machine. */
 const TTL_MS = 8_000;
 let setting: ApplicationsSetting;
@@ -31,8 +31,10 @@ async function createApplication(name: string, spec: object): Promise<void> {
 }
 
 async function applicationGone(name: string): Promise<void> {
-  await waitFor(`Application ${name} to be gone`, async () =>
-    (await setting.application(name)) === undefined ? true : undefined,
+  await waitFor(
+    `Application ${name} to be gone`,
+    async () => ((await setting.application(name)) === undefined ? true : undefined),
+    { timeoutMs: 60_000 },
   );
 }
 

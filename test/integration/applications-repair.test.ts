@@ -11,7 +11,7 @@ import {
 } from './applications-setting.ts';
 
 const START_MS = 600_000;
-const LONG_MS = 120_000;
+const LONG_MS = 300_000;
 const bundle = createBundle('-----BEGIN CERTIFICATE-----\nfirst\n-----END CERTIFICATE-----\n');
 let setting: ApplicationsSetting;
 

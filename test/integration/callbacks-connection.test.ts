@@ -12,7 +12,7 @@ import {
 import type { ClientFiles } from './callbacks-certificates.ts';
 import { NAMESPACE } from './callbacks-setting.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 let scene: CertificateScene;
 beforeAll(async () => {
   scene = await startCertificateScene();
@@ -148,7 +148,7 @@ describe('Events on the Application', () => {
     ])
       expect(told).toContainEqual(expect.stringMatching(words));
     expect(JSON.stringify(events)).not.toContain(token);
-  }, 90_000);
+  }, 300_000);
 });
 
 interface EventObject {

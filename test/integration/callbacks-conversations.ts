@@ -49,8 +49,10 @@ export async function createTalking(
   for (const each of replicas) {
     await waitUntilKnown(each, name, token);
     await waitFor('its conversations', () => {
-      const shown = each.cache.get(NAMESPACE, name)?.shutdown.conversations.length;
-      return Promise.resolve(shown === shutdown.conversations.length ? true : undefined);
+      const shown = each.cache.get(NAMESPACE, name)?.shutdown;
+      const isShown =
+        shown?.sequence === shutdown.sequence && shown.conversations.length === shutdown.conversations.length;
+      return Promise.resolve(isShown ? true : undefined);
     });
   }
   return token;

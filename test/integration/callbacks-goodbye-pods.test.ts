@@ -8,7 +8,7 @@ import {
   type ShutdownStatus,
 } from './callbacks-setting.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 let setting: CallbacksSetting;
 let replica: CallbacksReplica;
 let other: CallbacksReplica;
@@ -120,5 +120,5 @@ describe('pod form', () => {
     ).toBe(true);
     // The revision counts the writes of all of the cluster, and how many come during one write depends on the machine; one for each pod would be 500.
     expect(Number(metadata.resourceVersion) - Number(before)).toBeLessThan(150);
-  }, 60_000);
+  }, 300_000);
 });

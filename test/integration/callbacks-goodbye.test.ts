@@ -18,7 +18,7 @@ import {
   type ShutdownStatus,
 } from './callbacks-setting.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 let setting: CallbacksSetting;
 let replica: CallbacksReplica;
 let other: CallbacksReplica;

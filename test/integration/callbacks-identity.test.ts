@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createClientCa, startTlsReplica, type TlsReplica } from './callbacks-certificates.ts';
 import { createPodScene, readStatus, waitUntilBound, type PodScene, type TestPod } from './callbacks-pods.ts';
-import { startCallbacksSetting, type CallbacksSetting } from './callbacks-setting.ts';
+import { startCallbacksSetting, waitUntilKnown, type CallbacksSetting } from './callbacks-setting.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 let setting: CallbacksSetting;
 let scene: PodScene;
 let replica: TlsReplica;
@@ -115,6 +115,7 @@ describe('the identity of a pod, on a real API server', () => {
   it('and a token do not stand in for each other', async () => {
     const pod = first(await deploy('by-identity', 1));
     const token = await setting.createApplication('by-token');
+    await waitUntilKnown(replica, 'by-token', token);
     expect(await answerTo('by-token', pod.token)).toBe('401 identity-where-token-is-asked');
     const answer = await replica.send('by-identity', 'complete', { body: { token } });
     expect(`${answer.status} ${replica.lastReason()}`).toBe('401 token-where-identity-is-asked');

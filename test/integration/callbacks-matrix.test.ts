@@ -8,7 +8,7 @@ import {
   type Token,
 } from './callbacks-certificate-scene.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 let scene: CertificateScene;
 beforeAll(async () => {
   scene = await startCertificateScene();

@@ -11,7 +11,7 @@ import { NAMESPACE, startApplicationsSetting, type ApplicationsSetting } from '.
 // The commands as processes of their own, against the real controller on a real API server. Pods run as far as their status says so; what
 // the gate stores is stored here by hand.
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 const SOON = { timeoutMs: 60_000, intervalMs: 50 };
 const main = join(import.meta.dirname, '../../src/cli/main.ts');
 let setting: ApplicationsSetting;
@@ -84,7 +84,7 @@ describe('krake-hooks', () => {
   });
 
   it('retry asks again at once, and again: the same request twice is carried out twice', async () => {
-    const pod = await start('again');
+    const pod = await start('again', { 'hooks.krake.dev/shutdown-timeout': '10m' });
     await evict('again', pod);
     await setting.applicationThat('deployment-again', 'was asked', (app) =>
       held(app).some(({ ask }) => ask?.acceptedAt !== undefined),

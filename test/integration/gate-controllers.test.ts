@@ -13,12 +13,12 @@ import {
 
 // Who removes pods in Kubernetes' own name: its garbage collector, its namespace controller, its workload controllers.
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 let setting: GateSetting;
 let namespace: string;
 beforeAll(async () => {
   setting = await startGateSetting();
-}, 120_000);
+}, 600_000);
 afterAll(() => setting.stop());
 beforeEach(async () => {
   namespace = await setting.namespace();

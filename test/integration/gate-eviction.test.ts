@@ -4,12 +4,12 @@ import { waitFor } from '../cluster/wait-for.ts';
 import type { ApiAnswer } from './call-api.ts';
 import { conversation, podPath, shutdown, startGateSetting, type GateSetting } from './gate-setting.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 let setting: GateSetting;
 let namespace: string;
 beforeAll(async () => {
   setting = await startGateSetting();
-}, 120_000);
+}, 600_000);
 afterAll(() => setting.stop());
 beforeEach(async () => {
   namespace = await setting.namespace();

@@ -17,9 +17,11 @@ beforeAll(async () => {
   service = await startService(controlPlane);
   await pointWebhooksAt(controlPlane, service.admissionPort, service.gatePort);
   await service.untilReady(60_000);
-  await controlPlane.kubectl(['create', 'namespace', NAMESPACE]);
-  await controlPlane.kubectl(['label', 'namespace', NAMESPACE, 'hooks.krake.dev/enabled=true']);
-}, 120_000);
+  // In one write: an API server whose cache knows the namespace knows the label, too.
+  const metadata = { name: NAMESPACE, labels: { 'hooks.krake.dev/enabled': 'true' } };
+  const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata };
+  await controlPlane.kubectl(['create', '-f', '-'], { input: JSON.stringify(namespace) });
+}, 600_000);
 afterAll(async () => {
   await service.end('SIGKILL');
   await controlPlane.stop();

@@ -78,7 +78,7 @@ export async function startGoodbyeServer(
     const { token, ...tls } = known;
     const sentAtMs = performance.now();
     const body = JSON.stringify({ token, pod: pod?.uid });
-    const status = await put(call.confirm, { agent, ...tls }, body);
+    const status = await putUntilTaken(() => put(call.confirm, { agent, ...tls }, body), ended.signal);
     conversation.goodbye = { sentAtMs, answeredAtMs: performance.now(), status };
     if (manners.answersLate) outgoing.writeHead(200).end('<html><body>saved</body></html>');
   };
@@ -104,6 +104,15 @@ export async function startGoodbyeServer(
       await closed;
     },
   };
+}
+
+/** Says it again when it was not answered, or with 429 or 503, as the contract wants it of applications. */
+async function putUntilTaken(once: () => Promise<number>, signal: AbortSignal): Promise<number> {
+  for (;;) {
+    const status = await once().catch(() => undefined);
+    if (status !== undefined && status !== 429 && status !== 503) return status;
+    await sleep(2_000, undefined, { signal });
+  }
 }
 
 function put(url: string, options: RequestOptions, body: string): Promise<number> {

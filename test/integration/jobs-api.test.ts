@@ -5,7 +5,7 @@ import { startReceiver, type Receiver } from './jobs-receiver.ts';
 
 // The contract, call by call, over HTTP, on a real API server, against the process as it is deployed and with its rights alone.
 
-jest.setTimeout(90_000);
+jest.setTimeout(300_000);
 let setting: JobsSetting;
 let replicas: JobsReplica[];
 let receiver: Receiver;

@@ -16,7 +16,7 @@ beforeAll(async () => {
   setting = await startJobsSetting();
   receiver = await startReceiver();
   client = createKubeClient({ kubeconfigPath: setting.kubeconfig, userAgent: 'krake-hooks-jobs/0' });
-}, 120_000);
+}, 600_000);
 afterAll(async () => {
   client.close();
   await setting.stop();

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { buildTestDelivery } from '../../src/cli/job-webhooks/send-test-event.ts';
-import { JOBS, WEBHOOK_DELIVERIES, WEBHOOKS } from '../../src/jobs/index.ts';
+import { JOBS, WEBHOOK_DELIVERIES, WEBHOOKS, type WebhookDelivery } from '../../src/jobs/index.ts';
 import type { KubeObject } from '../../src/kube/index.ts';
 import { answerWith, ok } from './jobs-receiver.ts';
 import { pause, useJobsScene } from './jobs-scene.ts';
@@ -9,7 +9,7 @@ import { endedStatus, eventually, NAMESPACE } from './jobs-setting.ts';
 
 // Who is told of what, on a real API server and the process as it is deployed.
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 const scene = useJobsScene();
 
 const { at, came, event } = scene;
@@ -184,15 +184,21 @@ describe('who is told', () => {
       await came('/held');
       try {
         await optOut();
-        // What was under way has ended; the next attempt would be due within a second.
-        await pause(300);
-        const before = at('/held').length;
+        const optedOutAt = Date.now();
         const own = buildTestDelivery(webhook, randomUUID(), Date.now()) as KubeObject;
         await scene.setting.admin.create(WEBHOOK_DELIVERIES, NAMESPACE, own);
+        // The next attempt would be due within a second.
         await pause(2_500);
-        expect(at('/held')).toHaveLength(before);
-        const phases = (await scene.setting.deliveries()).map(({ status }) => status?.phase ?? 'Pending');
-        expect(phases).toEqual(['Pending', 'Pending']);
+        // What was under way then may have come since; it is in the log, which has when each attempt began.
+        let statuses: WebhookDelivery['status'][] = [];
+        await eventually('the log to know all that came', async () => {
+          statuses = (await scene.setting.deliveries()).map(({ status }) => status);
+          return statuses.reduce((sum, status) => sum + (status?.attempts ?? 0), 0) === at('/held').length;
+        });
+        expect(statuses.map((status) => status?.phase ?? 'Pending')).toEqual(['Pending', 'Pending']);
+        const begun = statuses.flatMap((status) => status?.log ?? []);
+        expect(begun.length).toBeGreaterThan(0);
+        for (const { at: begunAt } of begun) expect(Date.parse(begunAt)).toBeLessThanOrEqual(optedOutAt);
         scene.receiver.behave(ok);
       } finally {
         await label('true');

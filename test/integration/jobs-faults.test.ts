@@ -19,7 +19,7 @@ let receiver: Receiver;
 let round = 0;
 beforeAll(async () => {
   setting = await startJobsSetting();
-}, 120_000);
+}, 600_000);
 afterAll(() => setting.stop());
 afterEach(async () => {
   await setting.stopReplicas();

@@ -5,7 +5,7 @@ import { eventually, NAMESPACE } from './jobs-setting.ts';
 
 // Whoever may create deliveries can foresee the names of ours: what stands there must not keep the real event from being told and from being on record.
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 const scene = useJobsScene();
 
 describe('a delivery of somebody else under the name of ours', () => {

@@ -17,7 +17,7 @@ let replica: JobsReplica;
 beforeAll(async () => {
   setting = await startJobsSetting();
   replica = await setting.replica();
-}, 120_000);
+}, 600_000);
 afterAll(() => setting.stop());
 
 interface Document {
@@ -120,7 +120,7 @@ describe('whatever is sent', () => {
         const { stdout } = await runCommand(
           tools?.schemathesis ?? '',
           ['run', `${replica.baseUrl}/openapi.json`, '--checks', checks, ...limits],
-          { cwd: folder, timeoutMs: 170_000 },
+          { cwd: folder, timeoutMs: 400_000 },
         );
         console.log(stdout.split('\n').slice(-20).join('\n'));
         // A run that has tested nothing has found nothing either.

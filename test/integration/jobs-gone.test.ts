@@ -13,7 +13,7 @@ import { createStalledClient } from './stalled-client.ts';
 // Jobs that are deleted as soon as they have ended (ttlSecondsAfterFinished: 0, or a script that waits and deletes): who is to be told of their end is told, whoever's
 // turn comes late.
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 const COUNT = 100;
 const NAMES = Array.from({ length: COUNT }, (_, n) => `gone-${n}`);
 let setting: JobsSetting;
@@ -24,7 +24,7 @@ beforeAll(async () => {
   setting = await startJobsSetting();
   receiver = await startReceiver();
   real = createKubeClient({ kubeconfigPath: setting.kubeconfig, userAgent: 'krake-hooks-jobs/0' });
-}, 120_000);
+}, 600_000);
 afterEach(async () => {
   await leader?.end();
   leader = undefined;
@@ -75,8 +75,11 @@ describe('Jobs that go as soon as they have ended', () => {
     await deleteAllJobs();
     await eventually('all seen to be gone', () => leader?.caches.jobs.store.size === 0);
     mend();
-    await eventually('all COMPLETED', async () =>
-      (await phasesOf(NAMES)).every((phase) => phase === 'COMPLETED'),
+    // Each is tried again after a pause that has grown with its failures, up to half a minute.
+    await eventually(
+      'all COMPLETED',
+      async () => (await phasesOf(NAMES)).every((phase) => phase === 'COMPLETED'),
+      120_000,
     );
     expect(new Set(came('/at-once').map(({ id }) => id)).size).toBe(COUNT);
   });
@@ -103,6 +106,7 @@ describe('Jobs that go as soon as they have ended', () => {
 
   it('while nobody leads: the replica that leads next has seen it, and tells', async () => {
     const first = await setting.replica(CALM_LEASE);
+    await eventually('it to lead', async () => /^krake_hooks_leader 1$/m.test(await first.metrics()));
     await setting.replica(CALM_LEASE);
     const names = NAMES.slice(0, 10);
     await setting.createWebhook('a', { url: `${receiver.url}/annotated` });
@@ -116,8 +120,10 @@ describe('Jobs that go as soon as they have ended', () => {
     await Promise.all(names.map((name) => setting.finishJob(name)));
     await deleteAllJobs();
     expect(await setting.deliveries()).toEqual([]);
-    await eventually('all COMPLETED', async () =>
-      (await phasesOf(names)).every((phase) => phase === 'COMPLETED'),
+    await eventually(
+      'all COMPLETED',
+      async () => (await phasesOf(names)).every((phase) => phase === 'COMPLETED'),
+      120_000,
     );
     for (const path of ['/annotated', '/watched']) {
       await eventually(`all at ${path}`, () => came(path).length >= names.length);

@@ -24,7 +24,7 @@ export async function startJobsLeader(options: JobsLeaderOptions): Promise<JobsL
   const { client, resolveHost = createHostResolver(), maxRefusals = 5 } = options;
   const config = configSchema.parse({
     jobs: { retryBase: '50ms', retryCap: '100ms', breakerOpen: '50ms', maxRefusals },
-    outbound: { allowCidrs: ['127.0.0.0/8'] },
+    outbound: { allowCidrs: ['127.0.0.0/8'], connectTimeout: '30s' },
   });
   const logger = createRecordingLogger();
   const ended = new AbortController();

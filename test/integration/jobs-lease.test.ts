@@ -4,11 +4,11 @@ import { eventually, LEASE_NAME, LEASES, type JobsReplica } from './jobs-setting
 
 // A leader that loses its lease in the middle of many deliveries. What it has sent it still writes, so that the next one repeats what was on its way at most.
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 const scene = useJobsScene();
 const COUNT = 240;
 /** Lost when a test takes it away, and not when the machine is busy; a loss is noticed at the next renewal. */
-const LEASE = { 'jobs.leaseDuration': '6s', 'jobs.renewDeadline': '5s', 'jobs.retryPeriod': '300ms' };
+const LEASE = { 'jobs.leaseDuration': '12s', 'jobs.renewDeadline': '10s', 'jobs.retryPeriod': '300ms' };
 /** Of a Webhook, by default: so many calls may be under way when the lease goes. */
 const CONCURRENCY = 8;
 /** Slow enough that each lease ends in the middle: about 30 come in a second at most. */
@@ -39,7 +39,7 @@ const tellAll = () => scene.setting.createWebhook('target', { url: scene.receive
 /** Somebody else writes himself into the Lease, and renews it no more. It is his for longer than a leader needs to see to its end what it has sent. */
 async function takeLease(): Promise<void> {
   const renewTime = new Date().toISOString().replace('Z', '000Z');
-  const spec = { holderIdentity: 'somebody-else', leaseDurationSeconds: 5, renewTime };
+  const spec = { holderIdentity: 'somebody-else', leaseDurationSeconds: 10, renewTime };
   await scene.setting.admin.patch(
     { resource: LEASES, namespace: 'krake-system', name: LEASE_NAME },
     { type: 'merge', body: { spec } },

@@ -13,7 +13,7 @@ import { startReceiver, type Receiver } from './jobs-receiver.ts';
 
 // A mark tells every later leader that nothing is owed: it must not come while somebody who is to be told of the Job's end has no delivery.
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 let setting: JobsSetting;
 let receiver: Receiver;
 let client: FullKubeClient;
@@ -22,7 +22,7 @@ beforeAll(async () => {
   setting = await startJobsSetting();
   receiver = await startReceiver();
   client = createKubeClient({ kubeconfigPath: setting.kubeconfig, userAgent: 'krake-hooks-jobs/0' });
-}, 120_000);
+}, 600_000);
 afterEach(async () => {
   await leader?.end();
   leader = undefined;
@@ -102,9 +102,9 @@ describe('the mark of a done Job', () => {
       async () => (await setting.deliveries())[0]?.status?.attempts !== undefined,
     );
     await pause(LONGER_THAN_MARK_MS);
-    expect((await setting.job('half'))?.metadata.labels).not.toHaveProperty(
+    expect((await setting.job('half'))?.metadata.labels).not.toHaveProperty([
       'app.k8s.job.webhooks/webhooks-called',
-    );
+    ]);
     await setting.createWebhook('alive', { url: `${receiver.url}/half` });
     await setting.createJob('both', { annotations: { 'hooks.krake.dev/on-job-done': 'dead, alive' } });
     await setting.finishJob('both');

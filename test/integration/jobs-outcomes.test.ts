@@ -9,7 +9,7 @@ import { eventually, NAMESPACE } from './jobs-setting.ts';
 
 // What is sent, and what becomes of it, by what the receiver answers; on a real API server and the process as it is deployed.
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 // Without them the unit tests say loudly what is skipped.
 const tools = await ensurePythonTools();
 const scene = useJobsScene({ 'jobs.retryAfterCeiling': '1h' });
@@ -91,7 +91,10 @@ describe('what becomes of it', () => {
     scene.receiver.behave(ok);
     const delivery = await ended('Delivered');
     expect(new Set(at(path).map(({ id }) => id))).toEqual(new Set([delivery.metadata.name]));
-    expect(delivery.status?.log?.[0]).toMatchObject({ number: 1, status });
+    // The log keeps the newest ten.
+    const [first] = delivery.status?.log ?? [];
+    expect(first).toMatchObject({ status });
+    if ((delivery.status?.attempts ?? 0) <= 10) expect(first?.number).toBe(1);
   });
 
   it.each([301, 400, 401, 403, 404])('%i is tried a few times, then it is a dead letter', async (status) => {

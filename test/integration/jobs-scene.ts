@@ -44,7 +44,7 @@ export function useJobsScene(settings: Readonly<Record<string, string>> = {}): J
   beforeAll(async () => {
     const [setting, receiver] = await Promise.all([startJobsSetting(), startReceiver()]);
     started = { setting, receiver, replica: await setting.replica({ ...CALM_LEASE, ...settings }) };
-  }, 120_000);
+  }, 600_000);
   afterAll(async () => {
     await started?.setting.stop();
     await started?.receiver.stop();

@@ -32,6 +32,8 @@ const QUICK: Readonly<Record<string, string>> = {
   'jobs.retryCap': '1s',
   'jobs.retryAfterCeiling': '3s',
   'jobs.breakerOpen': '300ms',
+  // A replica that stands still for some seconds has met no endpoint that does not accept connections.
+  'outbound.connectTimeout': '30s',
   'jobs.anonymousNamespaces': NAMESPACE,
   'outbound.allowCidrs': '127.0.0.0/8',
   shutdownDelay: '0s',
@@ -173,7 +175,11 @@ export async function startJobsSetting(): Promise<JobsSetting> {
       // By itself it would leave Jobs until Kubernetes' garbage collector has looked at each, which waits long for an API server that was killed.
       const jobs = `/apis/batch/v1/namespaces/${NAMESPACE}/jobs?propagationPolicy=Background`;
       for (const path of [jobs, ...own]) {
-        await controlPlane.kubectl(['delete', '--raw', path]);
+        // Of thousands it may take longer than a request may; asked again, it goes on where it was.
+        await waitFor(`${path} to be deleted`, async () => {
+          const { code } = await controlPlane.kubectl(['delete', '--raw', path], { allowFailure: true });
+          return code === 0 ? true : undefined;
+        });
       }
       const gone = async () => (await admin.list(JOBS, NAMESPACE)).items.length === 0;
       await eventually('all Jobs to be gone', gone);
@@ -217,7 +223,7 @@ export function endedStatus(how: 'complete' | 'failed', now = new Date()): objec
 export async function eventually(
   what: string,
   check: () => Promise<boolean> | boolean,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   await waitFor(what, async () => ((await check()) ? true : undefined), { timeoutMs, intervalMs: 50 });
 }

@@ -19,7 +19,7 @@ import { eventually, NAMESPACE } from './jobs-setting.ts';
 
 // What the leader does beside telling: Webhooks of the families' file, and collecting what is old; on a real API server, with the rights of the manifests.
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 const scene = useJobsScene();
 
 describe('the collector', () => {

@@ -5,7 +5,7 @@ import { eventually, NAMESPACE } from './jobs-setting.ts';
 
 // Watchers: bound to one Job, with time limits, with one final phase; on a real API server and the process as it is deployed.
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 const scene = useJobsScene();
 
 const { at } = scene;

@@ -13,6 +13,7 @@ import {
   type WatchEvent,
 } from '../../src/kube/index.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
+import { findFreePort } from '../cluster/free-port.ts';
 
 const CONFIG_MAPS = { apiVersion: 'v1', plural: 'configmaps' } as const;
 const SECRETS = { apiVersion: 'v1', plural: 'secrets' } as const;
@@ -23,7 +24,7 @@ interface ConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 let controlPlane: ControlPlane;
 let client: FullKubeClient;
 
@@ -197,10 +198,7 @@ describe('errors', () => {
   });
 
   it('tell of an API server that is not there', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const { port } = server.address() as AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
+    const port = await findFreePort();
     const away = serviceAccountClient(`https://127.0.0.1:${port}`);
     const error = await caught((await away).getRaw('/version'));
     expect(error).toBeInstanceOf(KubeUnreachableError);
@@ -300,7 +298,8 @@ describe('rate', () => {
     );
     await slow.getRaw('/version', { urgent: true });
     // It has overtaken those that wait.
-    expect(answered).toBeLessThan(20);
+    const seconds = (performance.now() - startedAt) / 1_000;
+    expect(answered).toBeLessThan(Math.min(25, 11 + 10 * seconds));
     await all;
     expect(performance.now() - startedAt).toBeGreaterThan(1_400);
     slow.close();

@@ -13,7 +13,7 @@ import { createRecordingLogger, type RecordingLogger } from '../unit/kube/record
 const CONFIG_MAPS = { apiVersion: 'v1', plural: 'configmaps' } as const;
 const EVENTS = { apiVersion: 'events.k8s.io/v1', plural: 'events' } as const;
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 let controlPlane: ControlPlane;
 let client: FullKubeClient;
 let logger: RecordingLogger;

@@ -2,8 +2,8 @@
 export const LEASE = {
   namespace: 'default',
   leaseName: 'leader-test',
-  leaseDurationMs: 7_000,
-  renewDeadlineMs: 5_000,
+  leaseDurationMs: 12_000,
+  renewDeadlineMs: 10_000,
   retryPeriodMs: 300,
 } as const;
 

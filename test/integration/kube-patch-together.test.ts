@@ -9,7 +9,7 @@ import { startControlPlane, type ControlPlane } from '../cluster/control-plane.t
 import { waitFor } from '../cluster/wait-for.ts';
 import { clientOfServiceAccount } from './service-account-client.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 const FINALIZER = 'test.krake.dev/hold';
 const RBAC = 'rbac.authorization.k8s.io';
 const ROLES = { apiVersion: `${RBAC}/v1`, plural: 'clusterroles' };

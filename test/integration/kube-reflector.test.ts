@@ -31,7 +31,7 @@ interface Witness {
   lists: number;
 }
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 let controlPlane: ControlPlane;
 let proxy: CuttableProxy;
 /** Goes straight to the API server. */
@@ -221,7 +221,7 @@ describe('reflector', () => {
     expect(witness.changes.slice(0, 3).sort()).toEqual(['goes new', 'is-replaced new', 'stays new']);
     expect(witness.changes.slice(3).sort()).toEqual(['comes new', 'goes gone', 'is-replaced changed']);
     expectTrue(witness);
-  }, 180_000);
+  }, 300_000);
 
   it.each(['killed', 'stopped'] as const)(
     'outlives an API server that is %s and comes back',
@@ -273,7 +273,7 @@ describe('reflector', () => {
       Array.from({ length: rounds }, (_, i) => `${namespace}/mark-${i}`).sort(),
     );
     expectTrue(witness);
-  }, 180_000);
+  }, 300_000);
 
   it('lists page by page and stops for good', async () => {
     for (let i = 0; i < 1_100; i += 20) {
@@ -287,5 +287,5 @@ describe('reflector', () => {
     await create('too-late');
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(reflector?.get(`${namespace}/too-late`)).toBeUndefined();
-  }, 180_000);
+  }, 300_000);
 });

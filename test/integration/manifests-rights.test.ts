@@ -19,7 +19,7 @@ const GOLDEN = join(import.meta.dirname, '..', 'testdata', 'rbac');
 /** Our own namespace, one of a user's, one of the cluster's. */
 const NAMESPACES = [NAMESPACE, 'shop', 'kube-system'] as const;
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 let setting: ManifestsSetting;
 beforeAll(async () => {
   setting = await startWithManifests();

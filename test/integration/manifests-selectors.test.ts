@@ -17,7 +17,7 @@ const ON_JOB = {
 };
 const APPLICATION = { 'hooks.krake.dev/application': 'deployment-web' };
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 let setting: ManifestsSetting;
 beforeAll(async () => {
   setting = await startWithManifests();

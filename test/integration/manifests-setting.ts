@@ -21,6 +21,20 @@ export interface Manifest {
   readonly metadata: { readonly name: string; readonly namespace?: string };
 }
 
+export interface Selector {
+  readonly matchExpressions: readonly { key: string; operator: string; values: readonly string[] }[];
+}
+
+/** Of a webhook configuration. */
+export interface Webhook {
+  readonly name: string;
+  readonly timeoutSeconds: number;
+  readonly failurePolicy: string;
+  readonly clientConfig: { service: { name: string; namespace: string; port: number }; caBundle?: string };
+  readonly rules: readonly { apiGroups: string[]; apiVersions: string[]; resources: string[] }[];
+  readonly namespaceSelector: Selector;
+}
+
 /** A control plane with the manifests applied and no service running: nothing answers the webhooks. */
 export interface ManifestsSetting {
   readonly controlPlane: ControlPlane;
@@ -95,6 +109,20 @@ function createSetting(controlPlane: ControlPlane): ManifestsSetting {
       });
     },
   };
+}
+
+/** Policies are checked by Kubernetes one after the other, and Deployments get their status, at the speed of the machine. */
+export async function isDealtWith({ get }: ManifestsSetting): Promise<boolean> {
+  const policies = await get<{ items: { status?: { typeChecking?: unknown } }[] }>(
+    'validatingadmissionpolicies',
+  );
+  const deployments = await get<{
+    items: { metadata: { generation: number }; status?: { observedGeneration?: number } }[];
+  }>('-n', NAMESPACE, 'deployments');
+  return (
+    policies.items.every(({ status }) => status?.typeChecking !== undefined) &&
+    deployments.items.every(({ metadata, status }) => status?.observedGeneration === metadata.generation)
+  );
 }
 
 /** The API server takes a new policy up a moment after it was created. */

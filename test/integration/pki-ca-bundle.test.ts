@@ -16,7 +16,7 @@ import { waitFor } from '../cluster/wait-for.ts';
 import { createMemoryLogger } from '../unit/pki/fakes.ts';
 import { NAMESPACE, startPkiSetting, TIMING, type PkiSetting, type Replica } from './pki-setting.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const CONFIGURATIONS = {
   apiVersion: 'admissionregistration.k8s.io/v1',
@@ -165,7 +165,7 @@ describe('the caBundle keeper, on a real API server', () => {
           edits += await reorder(name, edits + 1);
           return replica.pki.trustBundle.pem().startsWith(before) ? undefined : true;
         },
-        { intervalMs: 10 },
+        { intervalMs: 50, timeoutMs: 90_000 },
       );
     }
     await waitForBundle(name, () => replica.pki.trustBundle.pem());

@@ -8,7 +8,7 @@ import { issueCa } from '../../src/pki/issue-certificate.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { NAMESPACE, SECRETS, startPkiSetting, TIMING, type PkiSetting, type Replica } from './pki-setting.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const names = { dnsNames: ['hooks.krake-system.svc'], ipAddresses: [] };
 let setting: PkiSetting;
@@ -62,7 +62,7 @@ describe('the CA Secret, on a real API server', () => {
 
   it('rotates on request: the next CA is trusted by all before it signs, the old one after, then no more', async () => {
     const caSecretName = 'requested';
-    const trustDelayMs = 1_500;
+    const trustDelayMs = 5_000;
     const replicas = [1, 2].map(() => setting.replica({ caSecretName, trustDelayMs }));
     const [source] = replicas.map(({ pki }) => pki.tlsSource(names));
     await start(replicas);
@@ -96,7 +96,7 @@ describe('the CA Secret, on a real API server', () => {
   });
 
   it('is renewed in time by whoever is left', async () => {
-    const options = { caSecretName: 'due', caLifetimeMs: 18_000, leafLifetimeMs: 2_000 };
+    const options = { caSecretName: 'due', caLifetimeMs: 30_000, leafLifetimeMs: 2_000 };
     const [leader, follower] = [setting.replica(options), setting.replica(options)];
     await start([leader, follower]);
     const first = (await readState('due')).state.current?.cert;

@@ -15,7 +15,7 @@ import {
   type PkiClientSetting,
 } from './pki-client-setting.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 const never = new AbortController().signal;
 const identity = { namespace: 'shop', name: 'deployment-web', uid: '7f0c8d5e-6a1b-4c3d-9e2f-000000000001' };
 
@@ -43,7 +43,7 @@ describe('the signing certificate of applications, with the rights of the servic
   it('is one for two replicas that start at the same moment, ten times; callbacks know what both issue', async () => {
     let lost = 0;
     for (let round = 0; round < 10; round++) {
-      const [one, two] = [setting.replica(), setting.replica()];
+      const [one, two] = [setting.replica({ lifetime: 15_000 }), setting.replica({ lifetime: 15_000 })];
       const trust = setting.trust();
       await trust.start(never);
       await start(one, two);
@@ -82,7 +82,7 @@ describe('the signing certificate of applications, with the rights of the servic
 
   it('is rotated on request, CA and all: trusted before it signs; the old one until what it signed has ended', async () => {
     // What lies between two steps is looked at, and what was signed first is still good after both.
-    const timing = { lifetime: 15_000, signingLifetime: 150_000, trustDelay: 5_000 };
+    const timing = { lifetime: 20_000, signingLifetime: 150_000, trustDelay: 7_000 };
     const replicas = [setting.replica(timing), setting.replica(timing)];
     const [replica] = replicas as [IssuerReplica];
     const trust = setting.trust();
@@ -138,7 +138,7 @@ describe('the signing certificate of applications, with the rights of the servic
   });
 
   it('signs a certificate of the controller, which is kept for two thirds of its life', async () => {
-    const replica = setting.replica({ lifetime: 3_000 });
+    const replica = setting.replica({ lifetime: 9_000 });
     await expect(replica.issuer.caller()).rejects.toThrow('before the issuer has started');
     await start(replica);
     const [first, second] = await Promise.all([replica.issuer.caller(), replica.issuer.caller()]);
@@ -175,7 +175,8 @@ describe('the signing certificate of applications, with the rights of the servic
   ])(
     'damaged in %s: an error that names it, and the replica that knows better puts it back',
     async (key, error) => {
-      const replica = setting.replica();
+      // Its rotation begins, and is not to end before it was looked at.
+      const replica = setting.replica({ trustDelay: 10_000 });
       await start(replica);
       const before = (await state()).state.current;
       const patch = JSON.stringify({ data: { [key]: Buffer.from('marked nonsense').toString('base64') } });
@@ -192,13 +193,14 @@ describe('the signing certificate of applications, with the rights of the servic
   );
 
   it('damaged, and nobody knows better: another one signs, and the error says why', async () => {
-    const first = setting.replica();
+    // What the former one signs is taken for longer than the second needs to start.
+    const first = setting.replica({ lifetime: 15_000 });
     await start(first);
     const former = first.issuer.issuerSha256();
     await first.issuer.stop();
     const patch = JSON.stringify({ data: { 'intermediate.key': 'eA==' } });
     await kubectl('patch', 'secret', SECRET, '--type=merge', '-p', patch);
-    const second = setting.replica();
+    const second = setting.replica({ lifetime: 15_000 });
     await start(second);
     expect(second.issuer.issuerSha256()).not.toBe(former);
     expect(second.logger.lines.find(({ level }) => level === 'error')?.fields?.problems).toContain(

@@ -8,7 +8,7 @@ import { waitFor } from '../cluster/wait-for.ts';
 import { makeOperatorCa, writeFiles, type OperatorCa } from '../unit/pki/operator-files.ts';
 import { startPkiClientSetting, TIMING, type PkiClientSetting } from './pki-client-setting.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 const never = new AbortController().signal;
 const identity = { namespace: 'shop', name: 'deployment-web', uid: '7f0c8d5e-6a1b-4c3d-9e2f-000000000001' };
 
@@ -41,7 +41,7 @@ const idOf = ({ cert }: OperatorCa) =>
 describe('an operator’s intermediate, from files', () => {
   it('signs in place of ours; its files are followed, both trusted', async () => {
     // What the first has signed is still good when the second signs.
-    const { issuer } = setting.replica({ ...place(first), lifetime: 15_000 });
+    const { issuer } = setting.replica({ ...place(first), lifetime: 30_000 });
     const trust = setting.trust();
     await trust.start(never);
     await issuer.start(never);
@@ -67,7 +67,11 @@ describe('an operator’s intermediate, from files', () => {
     for (const { certPem } of [former, latter]) {
       expect(trust.verify(leafOf(certPem))).toEqual({ ok: true, identity });
     }
-    await waitFor('the end of the first', () => (trust.verify(leafOf(former.certPem)).ok ? undefined : true));
+    await waitFor(
+      'the end of the first',
+      () => (trust.verify(leafOf(former.certPem)).ok ? undefined : true),
+      { timeoutMs: 60_000 },
+    );
     expect(Date.now()).toBeGreaterThanOrEqual(former.notAfter);
     const last = await issuer.issue(identity);
     expect(trust.verify(leafOf(last.certPem)).ok).toBe(true);
@@ -77,7 +81,12 @@ describe('an operator’s intermediate, from files', () => {
     const { issuer, logger } = setting.replica(place(first));
     await issuer.start(never);
     await writeFile(join(dir, 'intermediateKey'), second.key);
-    const line = await waitFor('the error', () => logger.lines.find(({ level }) => level === 'error'));
+    // The file may be read before it is whole: that is another error.
+    const line = await waitFor('the error', () =>
+      logger.lines.find(
+        ({ level, fields }) => level === 'error' && String(fields?.error).includes('does not belong'),
+      ),
+    );
     expect(line.fields?.error).toContain('intermediateKey');
     expect(line.fields?.error).toContain('the private key does not belong to the certificate');
     expect(JSON.stringify(logger.lines)).not.toContain('PRIVATE');
@@ -112,7 +121,7 @@ describe('an operator’s intermediate, from files', () => {
   });
 
   it('comes after our own, and what that signed is taken until it has ended', async () => {
-    const own = setting.replica({ lifetime: 15_000 });
+    const own = setting.replica({ lifetime: 18_000 });
     await own.issuer.start(never);
     const former = await own.issuer.issue(identity);
     await own.issuer.stop();

@@ -54,7 +54,11 @@ const keeper = createCaBundleKeeper(
 );
 await keeper.start(never);
 if (options.role === 'worker') {
-  pki.trustBundle.onChange(() => void publish());
+  // One after the other, so that the newest is the last.
+  let publishing = Promise.resolve();
+  pki.trustBundle.onChange(() => {
+    publishing = publishing.then(publish);
+  });
   await publish();
   say({ ready: true });
 } else {

@@ -93,7 +93,7 @@ export function startLoad(clients: number, pauseMs: number, once: () => Promise<
 export function put(port: number, ca: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const options = { host: '127.0.0.1', port, path: '/complete', method: 'PUT', ca, agent: false };
-    const outgoing = request({ ...options, timeout: 5_000 }, (response) => {
+    const outgoing = request({ ...options, timeout: 30_000 }, (response) => {
       const issuer = String((response.socket as TLSSocket).getPeerCertificate().issuer.CN);
       response.resume().on('error', reject);
       response.on('end', () =>

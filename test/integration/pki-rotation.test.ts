@@ -23,7 +23,7 @@ const CONFIG_MAPS = { apiVersion: 'v1', plural: 'configmaps' } as const;
 // 1.6 s: clients see a new bundle after about 200 ms, later on a busy machine; minutes are this in the small. A third of a leaf's life is left
 // when it is renewed: longer than such a machine pauses.
 const STALE_MS = 800;
-const TIMES = { caLifetimeMs: 60_000, leafLifetimeMs: 7_000, trustDelayMs: 1_600 };
+const TIMES = { caLifetimeMs: 60_000, leafLifetimeMs: 8_000, trustDelayMs: 1_600 };
 
 let setting: PkiSetting;
 const processes = new Set<ReplicaProcess>();
@@ -66,7 +66,7 @@ async function registerWebhooks(ports: readonly number[]): Promise<void> {
     namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'load' } },
     rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] }],
     failurePolicy: 'Fail',
-    timeoutSeconds: 5,
+    timeoutSeconds: 30,
     admissionReviewVersions: ['v1'],
     sideEffects: 'None',
   }));

@@ -52,7 +52,7 @@ const jobOf = ({ labels, annotations, spec }: Template, own?: Readonly<Record<st
   spec: { template: { metadata: { labels, annotations }, spec: { restartPolicy: 'Never', ...spec } } },
 });
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 let setting: ManifestsSetting;
 beforeAll(async () => {
   setting = await startWithManifests();

@@ -160,12 +160,12 @@ export async function startService(cluster: Cluster, options: ServiceOptions = {
 
 function getText(port: number, path: string): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
-    const call = request({ host: '127.0.0.1', port, path, timeout: 5_000, agent: false }, (response) => {
+    const call = request({ host: '127.0.0.1', port, path, timeout: 30_000, agent: false }, (response) => {
       let text = '';
       response.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
     });
-    call.on('timeout', () => call.destroy(new Error('no answer within 5 s')));
+    call.on('timeout', () => call.destroy(new Error('no answer within 30 s')));
     call.on('error', reject);
     call.end();
   });

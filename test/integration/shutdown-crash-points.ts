@@ -16,7 +16,7 @@ export function describeCrashPoints(scenarios: Readonly<Record<string, Scenario>
   beforeAll(async () => {
     setting = await startCrashSetting();
     isOpen = true;
-  }, 120_000);
+  }, 600_000);
   afterAll(async () => {
     if (isOpen) await setting.stop();
   }, 60_000);

@@ -32,11 +32,12 @@ import {
 // else is made up. Fewer workers than hostile services: if one of them held a worker, the others would wait.
 
 const START_MS = 600_000;
-const LONG_MS = 120_000;
+const LONG_MS = 300_000;
 const SOON = { timeoutMs: 60_000, intervalMs: 20 };
 const WORKERS = 2;
-const TIMEOUT_S = 12;
-const LIMIT_MS = 1_500;
+const TIMEOUT_S = 45;
+/** Longer than a busy machine stands still: who answers is told from who does not. */
+const LIMIT_MS = 5_000;
 const GOOD = 3;
 
 let setting: ApplicationsSetting;
@@ -207,10 +208,12 @@ async function runItsCourse({ name, failure, why, connections }: HostileService)
   await setting.gone('Deployment', name);
   expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(deadline ?? ''));
 
-  const events = await eventsOf(application);
+  const expected = ['ShutdownRequested', failure === 'delete' ? 'ShutdownTimedOut' : 'ShutdownGivenUp'];
+  const events = await waitFor('its Events', async () => {
+    const found = await eventsOf(application);
+    return expected.every((reason) => found.some((event) => event.reason === reason)) ? found : undefined;
+  });
   const reasons = events.map(({ reason }) => reason);
-  expect(reasons).toContain('ShutdownRequested');
-  expect(reasons).toContain(failure === 'delete' ? 'ShutdownTimedOut' : 'ShutdownGivenUp');
   expect(reasons).not.toContain('ShutdownConfirmed');
   const failures = events.filter(({ reason }) => reason === 'ShutdownCallFailed').map(({ note }) => note);
   if (why === undefined) {
@@ -249,10 +252,13 @@ describe('hostile shutdown services', () => {
       expect(tokens.every((token) => token.length > 20)).toBe(true);
       const courses = Promise.allSettled(hostile.all.map((service) => runItsCourse(service)));
       const amid: number[] = [];
-      for (let i = 0; i < GOOD; i++) amid.push(await timeOf(`amid-${i}`));
-      const heldStill = (await setting.admin.list<Application>(APPLICATIONS, NAMESPACE)).items.filter(
-        ({ status }) => status?.shutdown?.conversations.some(isHolding) === true,
-      );
+      let heldStill = 0;
+      for (let i = 0; i < GOOD; i++) {
+        amid.push(await timeOf(`amid-${i}`));
+        const { items } = await setting.admin.list<Application>(APPLICATIONS, NAMESPACE);
+        const isHeld = ({ status }: Application) => status?.shutdown?.conversations.some(isHolding) === true;
+        heldStill = Math.max(heldStill, items.filter(isHeld).length);
+      }
       const failed = (await courses).flatMap((course, i) =>
         course.status === 'rejected' ? [`${hostile.all[i]?.name ?? ''}: ${String(course.reason)}`] : [],
       );
@@ -263,7 +269,7 @@ describe('hostile shutdown services', () => {
       );
       // One call to a hostile one would take longer than what is allowed here, and several would have to be waited for.
       expect(medianOf(amid)).toBeLessThan(3 * medianOf(alone) + LIMIT_MS);
-      expect(heldStill.length).toBeGreaterThan(0);
+      expect(heldStill).toBeGreaterThan(0);
       expect(hostile.untouched()).toBe(0);
 
       const told = JSON.stringify([

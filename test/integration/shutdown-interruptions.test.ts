@@ -18,7 +18,7 @@ beforeAll(async () => {
   // The API server knows nothing of what was before it was started.
   setting = await startCrashSetting({ recording: { afterRestart: 'list' } });
   isOpen = true;
-}, 120_000);
+}, 600_000);
 afterAll(async () => {
   if (isOpen) await setting.stop();
 }, 60_000);

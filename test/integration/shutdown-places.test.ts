@@ -25,11 +25,11 @@ import { buildWorkload } from './applications-workloads.ts';
 // service's own limits in small.
 
 const START_MS = 600_000;
-const LONG_MS = 150_000;
-const SOON = { timeoutMs: 60_000, intervalMs: 20 };
+const LONG_MS = 300_000;
+const SOON = { timeoutMs: 120_000, intervalMs: 20 };
 const ADDRESS = '127.0.0.1';
 const OTHER = 'bank';
-const TIMEOUT_S = 20;
+const TIMEOUT_S = 45;
 const PLACES = 40;
 /** Of two silent applications: together more than all places. */
 const SILENT_PODS = 24;
@@ -50,7 +50,8 @@ beforeAll(async () => {
   const good = await servers.http((socket, request) => {
     socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
     const body = request.slice(request.indexOf('\r\n\r\n') + 4);
-    void confirm(JSON.parse(body) as { namespace: string; application: string });
+    const who = JSON.parse(body) as { namespace: string; application: string };
+    void waitFor('the goodbye', () => confirm(who).then(() => true)).catch(() => undefined);
   });
   goodPort = good.port;
   await setting.admin.create({ apiVersion: 'v1', plural: 'namespaces' }, undefined, {
@@ -58,7 +59,7 @@ beforeAll(async () => {
   });
   const client = setting.controllerClient();
   const { outbound } = configSchema.parse({
-    outbound: { maxConcurrentCalls: PLACES, allowCidrs: [`${ADDRESS}/32`] },
+    outbound: { connectTimeout: '30s', maxConcurrentCalls: PLACES, allowCidrs: [`${ADDRESS}/32`] },
   });
   const caller = createOutbound(
     { client, logger: createRecordingLogger([]), metrics: createMetrics() },

@@ -28,8 +28,8 @@ import {
 // run as far as their status says so. Services are asked through a recorder.
 
 const START_MS = 600_000;
-export const LONG_MS = 150_000;
-export const SOON = { timeoutMs: 20_000, intervalMs: 20 };
+export const LONG_MS = 300_000;
+export const SOON = { timeoutMs: 60_000, intervalMs: 20 };
 export const POD_FORM = { [ANNOTATION_SHUTDOWN_SERVICE]: 'pod:8080' };
 
 export interface Heard {

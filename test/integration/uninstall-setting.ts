@@ -61,7 +61,13 @@ export async function startUninstallSetting(): Promise<UninstallSetting> {
   const setting: UninstallSetting = {
     controlPlane,
     admin,
-    apply: () => applyManifests(controlPlane),
+    // Right after an uninstallation the API server may still refuse, as its caches have the old namespace.
+    apply: () =>
+      waitFor('the manifests to be applied', async () => {
+        await applyManifests(controlPlane);
+        await admin.list(APPLICATIONS, undefined);
+        return true;
+      }).then(() => undefined),
     command(...args) {
       const child = spawn(process.execPath, [main, ...args, '--kubeconfig', controlPlane.kubeconfig], {
         stdio: ['ignore', 'pipe', 'pipe'],

@@ -26,7 +26,7 @@ const UNINSTALL = ['uninstall', '--yes'] as const;
 let setting: UninstallSetting;
 beforeAll(async () => {
   setting = await startUninstallSetting();
-}, 120_000);
+}, 600_000);
 afterAll(() => setting.stop());
 
 const secretsAndApplications = async (namespace: string) => {
@@ -204,8 +204,8 @@ describe('krake-hooks uninstall', () => {
     });
     await waitFor('the policy to hold', async () => {
       const args = ['-n', 'killed', 'annotate', 'deployment/stubborn', `at=${Date.now()}`, '--overwrite'];
-      const { code } = await setting.controlPlane.kubectl(args, { allowFailure: true });
-      return code === 0 ? undefined : true;
+      const { stderr } = await setting.controlPlane.kubectl(args, { allowFailure: true });
+      return stderr.includes('nobody changes this one') ? true : undefined;
     });
 
     const { code, output } = await setting.run(...UNINSTALL);

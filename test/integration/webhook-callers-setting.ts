@@ -116,7 +116,15 @@ export function call(
   return new Promise((resolve) => {
     const sent = request(
       {
-        ...{ host: '127.0.0.1', port, path, method, agent: false, rejectUnauthorized: false, timeout: 5_000 },
+        ...{
+          host: '127.0.0.1',
+          port,
+          path,
+          method,
+          agent: false,
+          rejectUnauthorized: false,
+          timeout: 30_000,
+        },
         ...(cert !== undefined && { cert, key }),
         headers: { 'Content-Type': type, 'Content-Length': 2 },
       },
@@ -124,6 +132,7 @@ export function call(
         let text = '';
         response.on('data', (chunk: Buffer) => (text += chunk.toString()));
         response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+        response.on('close', () => resolve(undefined));
       },
     );
     sent.on('error', () => resolve(undefined));
