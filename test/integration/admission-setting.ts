@@ -244,6 +244,13 @@ async function startOtherWebhook(
     if (made?.metadata.uid !== undefined) {
       await client.delete({ resource: RESOURCES.webhooks, name }, { uid: made.metadata.uid });
     }
+    // The API server may call it for a moment still, and would let nothing in if it were away.
+    await waitFor(`${name} not to be called any more`, async () => {
+      const found = await client.create<Pod>(RESOURCES.pods, NAMESPACE, pod({ name: 'probe' }), {
+        dryRun: true,
+      });
+      return found.spec.containers.length === 1 ? true : undefined;
+    });
     server.close();
     server.closeAllConnections();
   };

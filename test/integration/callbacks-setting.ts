@@ -226,7 +226,12 @@ async function startReplica(
         retryAfter: response.headers.get('retry-after'),
       };
     },
-    sayGoodbye: (name, body, from = '127.0.0.1') => putFrom(from, urlOf(name, 'shutdown'), body),
+    // Said again as the contract wants it, when it could not be stored in time.
+    sayGoodbye: (name, body, from = '127.0.0.1') =>
+      waitFor('an answer of the store', async () => {
+        const answer = await putFrom(from, urlOf(name, 'shutdown'), body);
+        return answer.status === 503 ? undefined : answer;
+      }),
     async stop() {
       await listener.stop();
       await audit.stop();

@@ -59,7 +59,7 @@ describe('1,000 Jobs', () => {
     await dead.down();
     for (const [name, { url }] of Object.entries({ first, second, dead }))
       await setting.createWebhook(name, { url });
-    // As deployed: a lease of 3 s is lost on a machine that is this busy, and who leads anew sends again what was not written.
+    // As deployed: a short lease is lost on a machine that is this busy, and who leads anew sends again what was not written.
     const replica = await setting.replica(DEPLOYED_LEASE);
     const names = namesOf('burst');
     const annotations = { 'hooks.krake.dev/on-job-done': 'dead, first, second' };

@@ -25,8 +25,8 @@ const CRDS = ['webhooks', 'jobdonewatchers', 'webhookdeliveries'];
 
 /** Times that suit a test: what takes minutes elsewhere takes moments. */
 const QUICK: Readonly<Record<string, string>> = {
-  'jobs.leaseDuration': '3s',
-  'jobs.renewDeadline': '2s',
+  'jobs.leaseDuration': '6s',
+  'jobs.renewDeadline': '5s',
   'jobs.retryPeriod': '500ms',
   'jobs.retryBase': '400ms',
   'jobs.retryCap': '1s',

@@ -7,6 +7,7 @@ import {
   type KubeObject,
   type Regarding,
 } from '../../src/kube/index.ts';
+import { waitFor } from '../cluster/wait-for.ts';
 import { startControlPlane, type ControlPlane } from '../cluster/control-plane.ts';
 import { createRecordingLogger, type RecordingLogger } from '../unit/kube/recording-logger.ts';
 
@@ -53,9 +54,12 @@ describe('event recorder', () => {
     for (let i = 0; i < 5; i++) recorder.record(event);
     recorder.record({ ...event, type: 'Warning', reason: 'DeletionFailed', note: `ä${'ö'.repeat(5_000)}` });
     await recorder.flush();
-    expect(logger.lines).toEqual([]);
-    const { items } = await client.list<KubeObject & { note: string; reason: string }>(EVENTS, 'default');
-    const ours = items.filter(({ metadata }) => metadata.name?.startsWith('described.'));
+    // A flush waits for five seconds at most.
+    const ours = await waitFor('both Events', async () => {
+      const { items } = await client.list<KubeObject & { note: string; reason: string }>(EVENTS, 'default');
+      const found = items.filter(({ metadata }) => metadata.name?.startsWith('described.'));
+      return found.length >= 2 ? found : undefined;
+    });
     expect(ours.map(({ reason }) => reason).sort()).toEqual(['DeletionFailed', 'SignalReceived']);
 
     const { stdout } = await controlPlane.kubectl(['describe', 'configmap', 'described']);
@@ -76,11 +80,13 @@ describe('event recorder', () => {
     });
     recorder.record({ ...event, regarding: { ...regarding, uid: 'other', name: 'x'.repeat(253) } });
     await recorder.flush();
+    await waitFor('both Events', async () => {
+      const { items } = await client.list<KubeObject & { note: string }>(EVENTS, 'default');
+      return items.filter(({ note }) => note === 'cluster-scoped').length === 2 ? true : undefined;
+    });
     expect(logger.lines).toEqual([]);
     const { stdout } = await controlPlane.kubectl(['describe', 'namespace', 'kube-system']);
-    expect(stdout).toBeDefined();
-    const { items } = await client.list<KubeObject & { note: string }>(EVENTS, 'default');
-    expect(items.filter(({ note }) => note === 'cluster-scoped')).toHaveLength(2);
+    expect(stdout).toMatch(/Normal +Seen +\S+ +krake-hooks-controller +cluster-scoped/);
   });
 
   it('only logs what cannot be written', async () => {
@@ -92,6 +98,7 @@ describe('event recorder', () => {
       note: 'nobody will read this',
     });
     await recorder.flush();
+    await waitFor('the line', () => (logger.lines.length > 0 ? true : undefined));
     expect(logger.lines.map(({ message }) => message)).toEqual(['an Event could not be written']);
   });
 });

@@ -15,6 +15,8 @@ import { applyManifests, pointWebhooksAt, startService, type ServiceProcess } fr
 
 const NAMESPACE = 'story';
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
+/** A review that takes longer than an installation gives it lets a pod in without its injection, which the policy then refuses. */
+const PATIENT = { 'admission.deadline': '28s' };
 type PartName = 'admission' | 'callbacks' | 'controller';
 
 interface Pod {
@@ -41,8 +43,15 @@ describe('the service as three processes', () => {
     await controlPlane.kubectl(['label', 'namespace', NAMESPACE, 'hooks.krake.dev/enabled=true']);
     services.push(await start('callbacks'));
     const callbackUrl = `https://127.0.0.1:${services[0]?.callbacksPort}`;
-    services.push(await start('admission', { 'callbacks.externalEndpoint': callbackUrl }));
+    services.push(await start('admission', { ...PATIENT, 'callbacks.externalEndpoint': callbackUrl }));
     await pointWebhooksAt(controlPlane, services[1]?.admissionPort ?? 0);
+    const patience = [0, 1].map((index) => ({
+      op: 'replace',
+      path: `/webhooks/${index}/timeoutSeconds`,
+      value: 30,
+    }));
+    const flags = ['--type=json', '-p', JSON.stringify(patience)];
+    await controlPlane.kubectl(['patch', 'mutatingwebhookconfiguration', 'krake-hooks', ...flags]);
     services.push(await start('controller'));
     for (const service of services) await service.untilReady();
   }, 600_000);
@@ -153,6 +162,7 @@ describe('the service as three processes', () => {
       (await kubectl('get', 'events')).includes('krake-hooks-injected') ? true : undefined,
     );
     const again = await start('admission', {
+      ...PATIENT,
       'callbacks.externalEndpoint': `https://127.0.0.1:${services[0]?.callbacksPort}`,
     });
     services.push(again);
