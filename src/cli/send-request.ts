@@ -166,9 +166,9 @@ async function reasonOf({ client }: SendRequestDeps, { metadata }: Application):
 }
 
 function describeCommand(namespace: string, name: string): string {
-  return `kubectl -n ${namespace} describe application ${name}`;
+  return `kubectl -n ${namespace} describe applications.hooks.krake.dev ${name}`;
 }
 
 function annotateCommand(namespace: string, name: string): string {
-  return `kubectl -n ${namespace} annotate application ${name}`;
+  return `kubectl -n ${namespace} annotate applications.hooks.krake.dev ${name}`;
 }

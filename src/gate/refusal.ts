@@ -73,6 +73,6 @@ function whatFollows(reason: HoldReason, about: Conversation | undefined): strin
 function wayOut(namespace: string, name: string, wasGivenUp: boolean): string {
   const command = (request: string) => `krake-hooks ${request} ${name} -n ${namespace}`;
   const again = wasGivenUp ? `To ask it again: ${command('retry')}. ` : '';
-  const annotate = `kubectl annotate application ${name} -n ${namespace} ${ANNOTATION_REQUEST}=release`;
+  const annotate = `kubectl annotate applications.hooks.krake.dev ${name} -n ${namespace} ${ANNOTATION_REQUEST}=release`;
   return `${again}To let it go at once: ${command('release')}, or ${annotate}`;
 }

@@ -84,7 +84,7 @@ async function tellEvents(kubectl: Cluster['kubectl']): Promise<void> {
   const columns = 'custom-columns=REASON:.reason,MESSAGE:.message';
   const selector = '--field-selector=involvedObject.kind=Application';
   const { stdout } = await kubectl(['-n', NAMESPACE, 'get', 'events', selector, '-o', columns]);
-  say('\nWhat kubectl describe application deployment-counter tells of it:');
+  say('\nWhat kubectl describe applications.hooks.krake.dev deployment-counter tells of it:');
   say(stdout.trim());
 }
 

@@ -50,7 +50,9 @@ async function tellStory({ cluster, kubectl, follow }: DemoStage): Promise<void>
 
   step('Where to look next');
   say(`export KUBECONFIG=${cluster.kubeconfig}`);
-  say(`kubectl get applications -A; kubectl -n ${NAMESPACE} describe application deployment-web`);
+  say(
+    `kubectl get applications.hooks.krake.dev -A; kubectl -n ${NAMESPACE} describe applications.hooks.krake.dev deployment-web`,
+  );
   say('kubectl -n krake-system logs deploy/krake-hooks-callbacks');
   say('examples/ has the manifests; "make cluster-down" takes the cluster away');
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { untilEstablished } from '../cluster/until-established.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { conversation, podPath, shutdown, startGateSetting, type GateSetting } from './gate-setting.ts';
 
@@ -39,12 +40,45 @@ describe('a pod that has something to save', () => {
     expect(body.message).toContain('it has 60 seconds to confirm');
     expect(body.message).toContain(`krake-hooks release web -n ${namespace}`);
     expect(body.message).toContain(
-      `kubectl annotate application web -n ${namespace} hooks.krake.dev/request=release`,
+      `kubectl annotate applications.hooks.krake.dev web -n ${namespace} hooks.krake.dev/request=release`,
     );
     expect(await going()).toEqual({
       [uid]: { name: 'a', cause: 'deletion', requestedAt: expect.any(String) },
     });
     expect(await setting.exists(namespace, 'a')).toBe(true);
+  });
+
+  it('is told a command that works as it stands, also beside Argo CD, which has applications too', async () => {
+    const names = { plural: 'applications', singular: 'application', kind: 'Application' };
+    const schema = { openAPIV3Schema: { type: 'object' } };
+    const crd = {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'applications.argoproj.io' },
+      spec: {
+        group: 'argoproj.io',
+        scope: 'Namespaced',
+        names,
+        versions: [{ name: 'v1alpha1', served: true, storage: true, schema }],
+      },
+    };
+    await setting.controlPlane.kubectl(['apply', '-f', '-'], { input: JSON.stringify(crd) });
+    try {
+      await untilEstablished(setting.controlPlane, crd.metadata.name);
+      await waitFor('kubectl to take the short name for the other', async () => {
+        await setting.kubectl('api-resources'); // asks anew which kinds there are
+        const { stderr } = await setting.kubectl('-n', namespace, 'get', 'application', 'web');
+        return stderr.includes('applications.argoproj.io "web" not found') ? true : undefined;
+      });
+      await setting.pod(namespace, 'a');
+      const { stderr } = await remove('a');
+      const [, command = ''] = /or kubectl (annotate \S+ \S+ -n \S+ \S+=release)/.exec(stderr) ?? [];
+      expect(await setting.kubectl(...command.split(' '))).toMatchObject({ code: 0 });
+      const { metadata } = await setting.get(namespace, 'web');
+      expect(metadata.annotations).toMatchObject({ 'hooks.krake.dev/request': 'release' });
+    } finally {
+      await setting.controlPlane.kubectl(['delete', 'crd', crd.metadata.name]);
+    }
   });
 
   it('is written down once, however often it is asked for', async () => {

@@ -50,7 +50,7 @@ describe('sendRequest', () => {
       'next: pod web-1 may go without a goodbye; what is not saved by now is lost',
       'phase: ReadyForAction',
       'held: no, pod web-1 may go',
-      'more: kubectl -n shop describe application deployment-web',
+      'more: kubectl -n shop describe applications.hooks.krake.dev deployment-web',
     ]);
   });
 
@@ -85,7 +85,7 @@ describe('sendRequest', () => {
     expect(world.elapsedMs()).toBe(3_000);
     expect(world.lines.slice(2)).toEqual([
       'not taken up within 3 s: is the controller running?',
-      `the request stays; to withdraw it: kubectl -n shop annotate application deployment-web ${REQUEST}-`,
+      `the request stays; to withdraw it: kubectl -n shop annotate applications.hooks.krake.dev deployment-web ${REQUEST}-`,
     ]);
   });
 

@@ -13,7 +13,7 @@ const explain = (more: Partial<HeldPod> = {}) =>
     ...more,
   });
 const OUT =
-  'To let it go at once: krake-hooks release web -n shop, or kubectl annotate application web -n shop hooks.krake.dev/request=release';
+  'To let it go at once: krake-hooks release web -n shop, or kubectl annotate applications.hooks.krake.dev web -n shop hooks.krake.dev/request=release';
 
 describe('what a person reads', () => {
   it.each<[string, Partial<HeldPod>, string]>([
