@@ -10,7 +10,15 @@ import { createSingleFlight } from './single-flight.ts';
 
 export type IdentityCheck =
   | { readonly kind: 'pod'; readonly pod: ReviewedPod }
-  | { readonly kind: 'refused'; readonly reason: IdentityRefusal }
+  | {
+      readonly kind: 'refused';
+      readonly reason: IdentityRefusal;
+      /**
+       * The cluster's key has signed it for this pod, and it has not expired; but the API server does not know it any more. So it is when its service
+       * account went before the pod, as with their namespace.
+       */
+      readonly signedFor?: ReviewedPod;
+    }
   | {
       readonly kind: 'unavailable';
       /** The API server was not asked, or did not answer. */
@@ -133,14 +141,20 @@ export function createPodIdentity(deps: PodIdentityDeps, options: PodIdentityOpt
     }
   }
 
-  function remember({ key, claims }: Asked, review: TokenReview): IdentityCheck {
+  function remember({ key, claims, isSigned }: Asked, review: TokenReview): IdentityCheck {
     if (review.kind === 'pod' && isAsClaimed(review.pod, claims)) {
       const check: IdentityCheck = { kind: 'pod', pod: review.pod };
       accepted.set(key, check, cacheTtlMs);
       return check;
     }
-    const reason = review.kind === 'of-no-pod' ? 'identity-of-no-pod' : 'identity-refused';
-    const check: IdentityCheck = { kind: 'refused', reason };
+    const check: IdentityCheck =
+      review.kind === 'of-no-pod'
+        ? { kind: 'refused', reason: 'identity-of-no-pod' }
+        : {
+            kind: 'refused',
+            reason: 'identity-refused',
+            ...(review.kind === 'refused' && isSigned && { signedFor: podOf(claims) }),
+          };
     refused.set(key, check, cacheTtlMs);
     return check;
   }
@@ -160,6 +174,10 @@ export function createPodIdentity(deps: PodIdentityDeps, options: PodIdentityOpt
       return flights.run(key, () => ask({ token, key, isSigned, source, claims }));
     },
   };
+}
+
+function podOf({ namespace, podName, podUid }: ClaimedPod): ReviewedPod {
+  return { namespace, name: podName, uid: podUid, credentialId: undefined };
 }
 
 function isAsClaimed(pod: ReviewedPod, claims: ClaimedPod): boolean {

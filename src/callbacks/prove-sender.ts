@@ -1,4 +1,5 @@
 import type { Proof, ProvenPod } from '../applications/index.ts';
+import type { Hook } from '../contract/index.ts';
 import type { Clock } from '../kube/index.ts';
 import type { ApplicationLookup, KnownApplication } from './application-lookup.ts';
 import { groundsTests, type Grounds } from './grounds.ts';
@@ -84,6 +85,7 @@ export interface SenderProofDeps {
 interface Target {
   readonly namespace: string;
   readonly name: string;
+  readonly hook: Hook;
 }
 
 const RETRY_AFTER_SECONDS = 2;
@@ -154,7 +156,7 @@ export function createSenderProof(
       provenBy: 'pod-identity',
       pod,
       address: belonging.address,
-      evidence: { ...evidence, proof: 'pod-identity' },
+      evidence: { ...evidence, pod, proof: 'pod-identity' },
     };
   }
 
@@ -171,10 +173,12 @@ export function createSenderProof(
 
     const check = await identity.check(bearer, target.namespace, source);
     const evidence = { ...shown, ...identityOf(check) };
-    if (check.kind === 'refused') return { kind: 'unproven', reason: check.reason, evidence };
     if (check.kind === 'unavailable') return { ...check, evidence };
-    if (application?.auth === 'pod-identity')
-      return await proveByIdentity(target, application, check.pod, evidence);
+    const pod = check.kind === 'pod' ? check.pod : knownBySignature(check, target);
+    if (check.kind === 'refused' && pod === undefined)
+      return { kind: 'unproven', reason: check.reason, evidence };
+    if (application?.auth === 'pod-identity' && pod !== undefined)
+      return await proveByIdentity(target, application, pod, evidence);
     const reason = application === undefined ? 'application-unknown' : 'identity-where-token-is-asked';
     return { kind: 'unproven', reason, evidence };
   };
@@ -198,6 +202,17 @@ function whyNoToken(token: string | undefined, application: KnownApplication | u
 
 function evidenceOf(certificate: ShownCertificate): Evidence {
   return 'sha256' in certificate ? { certificateSha256: certificate.sha256 } : {};
+}
+
+/**
+ * For a goodbye the cluster's signature is enough, if the pod is there: when a namespace or a release is deleted, the service account goes while its pods are
+ * awaited, and with it what the API server knows of their tokens. Nothing else is taken so: whoever deletes an account may mean to take its rights away.
+ */
+function knownBySignature(
+  check: Extract<IdentityCheck, { kind: 'refused' }>,
+  { hook }: Target,
+): ReviewedPod | undefined {
+  return hook === 'shutdown' ? check.signedFor : undefined;
 }
 
 function identityOf(check: IdentityCheck): Evidence {

@@ -21,6 +21,12 @@ onNode('before a namespace is deleted its applications are asked to shut down', 
       { kind: 'StatefulSet', annotations: { 'shutdown-service': 'pod:8080' } },
     ],
     ['bare Pod', 'ns-bare', { kind: 'Pod', service: 'shutdown' }],
+    [
+      // It saves for longer than its service account is there.
+      'pod identity',
+      'ns-identity',
+      { service: 'shutdown', env: { SAVE_MS: '15000' }, annotations: { auth: 'pod-identity' } },
+    ],
   ] as const)('%s', (_, name, app) => {
     it.concurrent(
       'saves its state first; then the namespace goes at once',

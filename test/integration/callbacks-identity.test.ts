@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createClientCa, startTlsReplica, type TlsReplica } from './callbacks-certificates.ts';
-import { createPodScene, readStatus, waitUntilBound, type PodScene, type TestPod } from './callbacks-pods.ts';
+import { waitFor } from '../cluster/wait-for.ts';
+import {
+  AUDIENCE,
+  createPodScene,
+  readStatus,
+  waitUntilBound,
+  type PodScene,
+  type TestPod,
+} from './callbacks-pods.ts';
 import { startCallbacksSetting, waitUntilKnown, type CallbacksSetting } from './callbacks-setting.ts';
 
 jest.setTimeout(300_000);
@@ -110,6 +118,34 @@ describe('the identity of a pod, on a real API server', () => {
       '--grace-period=0',
     ]);
     expect(await answerTo('refused', pod.token)).toMatch(/^401 identity-(refused|of-a-gone-pod)$/);
+  });
+
+  it('says goodbye also when its service account went first, as with their namespace; that and no more, and while it is there', async () => {
+    const pod = first(await deploy('outlived', 1));
+    await setting.controlPlane.kubectl(['-n', 'shop', 'delete', 'serviceaccount', 'default']);
+    await waitFor('the API server not to know its token any more', async () => {
+      const review = { apiVersion: 'authentication.k8s.io/v1', plural: 'tokenreviews' };
+      const spec = { token: pod.token, audiences: [AUDIENCE] };
+      const { status } = (await setting.admin.create(review, undefined, { spec })) as {
+        status?: { authenticated?: boolean };
+      };
+      return status?.authenticated === true ? undefined : true;
+    });
+    expect(await answerTo('outlived', pod.token)).toBe('401 identity-refused');
+    const headers = { Authorization: `Bearer ${pod.token}` };
+    const goodbye = async () => {
+      const { status } = await replica.send('outlived', 'shutdown', { headers });
+      return `${status} ${replica.lastReason()}`;
+    };
+    expect(await goodbye()).toMatch(/^200 /);
+    expect((await readStatus(setting, 'outlived'))?.signals).toMatchObject({
+      shutdown: { provenBy: 'pod-identity', pod: { name: pod.name, uid: pod.uid } },
+    });
+    const stop = ['delete', 'pod', pod.name, '--force', '--grace-period=0'];
+    await setting.controlPlane.kubectl(['-n', 'shop', ...stop]);
+    await waitFor('its end to be seen', async () =>
+      (await goodbye()) === '401 identity-of-a-gone-pod' ? true : undefined,
+    );
   });
 
   it('and a token do not stand in for each other', async () => {

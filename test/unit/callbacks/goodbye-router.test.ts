@@ -73,6 +73,27 @@ describe('a goodbye', () => {
     expect(setting.logger.lines.at(-1)?.fields).toMatchObject({ reason, uid: 'uid-web' });
   });
 
+  it('is heard from a pod whose identity the cluster signed and knows no more, as long as the pod is there; complete is not', async () => {
+    const signedFor = { namespace: 'shop', name: 'web-0', uid: 'p0', credentialId: undefined };
+    setting.setWeb({ auth: 'pod-identity', workloadUids: ['w'] });
+    setting.identify = () => ({ kind: 'refused', reason: 'identity-refused', signedFor });
+    const belonging = { application: 'web', lineage: ['p0', 'w'], address: '10.1.0.1' };
+    setting.readPod = () => ({ kind: 'read', belonging });
+    const headers = { Authorization: 'Bearer a.b.c' };
+    expect((await setting.put(`${WEB}/complete`, undefined, { headers })).status).toBe(401);
+    expect((await setting.put(shutdown, undefined, { headers })).status).toBe(200);
+    expect(setting.goodbyes).toMatchObject([
+      { grounds: { by: 'pod-identity', workloadUid: 'w' }, value: { pod: { name: 'web-0', uid: 'p0' } } },
+    ]);
+    setting.readPod = () => ({ kind: 'gone' });
+    expect((await setting.put(shutdown, undefined, { headers })).status).toBe(401);
+    setting.identify = () => ({ kind: 'refused', reason: 'identity-refused' });
+    setting.readPod = () => ({ kind: 'read', belonging });
+    expect((await setting.put(shutdown, undefined, { headers })).status).toBe(401);
+    expect(setting.goodbyes).toHaveLength(1);
+    expect(setting.stored).toEqual([]);
+  });
+
   it('unproven is 401 and stores nothing', async () => {
     const response = await setting.put(shutdown, { token: 'wrong', pod: 'web-0' });
     expect(response.status).toBe(401);

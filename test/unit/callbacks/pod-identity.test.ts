@@ -122,10 +122,20 @@ describe('createPodIdentity', () => {
   it('remembers what was refused, too', async () => {
     const { check, answer, asked } = setUp();
     answer.is = reviewed({ authenticated: false });
+    const signedFor = { namespace: 'shop', name: 'web-0', uid: 'p0' };
     expect([await check(), await check()]).toEqual(
-      Array(2).fill({ kind: 'refused', reason: 'identity-refused' }),
+      Array(2).fill({ kind: 'refused', reason: 'identity-refused', signedFor }),
     );
     expect(asked()).toBe(1);
+  });
+
+  it('says whom a refused one was signed for only where the cluster has surely signed it', async () => {
+    const { check, answer } = setUp('unknown');
+    answer.is = reviewed({ authenticated: false });
+    expect(await check()).toEqual({ kind: 'refused', reason: 'identity-refused' });
+    const signed = setUp();
+    signed.answer.is = reviewed({ user: { username: 'admin', extra: {} } });
+    expect(await signed.check()).toEqual({ kind: 'refused', reason: 'identity-of-no-pod' });
   });
 
   it('does not ask about what none of the cluster’s keys has signed', async () => {
