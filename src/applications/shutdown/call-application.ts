@@ -4,7 +4,7 @@ import { SECRETS, readToken, type SecretObject } from '../application-secret.ts'
 import type { Application } from '../application.ts';
 import type { CallEnd } from './conversation-calls.ts';
 import type { PlannedCall } from './draft.ts';
-import { listPods, listSelected } from './live-pod.ts';
+import { listSelected } from './live-pod.ts';
 import {
   SERVICES,
   formerTarget,
@@ -89,8 +89,9 @@ async function findTarget(
     const selected = selector === undefined ? [] : await listSelected(client, namespace, selector, signal);
     return serviceTarget(wanted, namespace, service, selected);
   }
-  const pods = await listPods(client, namespace, name, undefined, signal);
-  return formerTarget(wanted, namespace, app.status?.shutdown?.target, pods);
+  const { target } = app.status?.shutdown ?? {};
+  const pods = target === undefined ? [] : await listSelected(client, namespace, target.selector, signal);
+  return formerTarget(wanted, namespace, target, pods);
 }
 
 /**

@@ -5,17 +5,19 @@ import { isInhabited, type LivePod } from './live-pod.ts';
 
 export const SERVICES = { apiVersion: 'v1', plural: 'services' } as const;
 
+interface ServicePort {
+  readonly name?: string;
+  readonly port: number;
+  readonly targetPort?: number | string;
+  readonly protocol?: string;
+}
+
 export interface ServiceObject extends KubeObject {
   readonly spec?: {
     readonly type?: string;
     readonly clusterIP?: string;
     readonly selector?: Readonly<Record<string, string>>;
-    readonly ports?: readonly {
-      readonly name?: string;
-      readonly port: number;
-      readonly targetPort?: number | string;
-      readonly protocol?: string;
-    }[];
+    readonly ports?: readonly ServicePort[];
   };
 }
 
@@ -79,7 +81,11 @@ function isHeadless({ spec }: ServiceObject): boolean {
   return clusterIP === '' || clusterIP === 'None';
 }
 
-/** The pods that a Service led to: it goes before them when their namespace is deleted. */
+/**
+ * One of the pods that a Service led to: it goes before them when their namespace is deleted.
+ *
+ * @param pods of the remembered selector
+ */
 export function formerTarget(
   wanted: ShutdownService,
   namespace: string,
@@ -89,12 +95,7 @@ export function formerTarget(
   const name = wanted.service ?? '';
   const missing = { error: `there is no Service ${name} in the namespace` };
   if (former === undefined || former.service !== name) return missing;
-  const pod = pods.find(
-    (candidate) =>
-      isInhabited(candidate) &&
-      candidate.address !== undefined &&
-      Object.entries(former.selector).every(([key, value]) => candidate.labels[key] === value),
-  );
+  const pod = pods.find((candidate) => isInhabited(candidate) && candidate.address !== undefined);
   const port = /^\d+$/.test(former.targetPort) ? Number(former.targetPort) : pod?.ports[former.targetPort];
   if (pod?.address === undefined || port === undefined) return missing;
   return {
@@ -134,9 +135,13 @@ export function rememberTarget(wanted: ShutdownService, service: ServiceObject):
   };
 }
 
-function portOf({ port }: ShutdownService, { spec }: ServiceObject) {
-  const ports = (spec?.ports ?? []).filter(({ protocol }) => protocol === undefined || protocol === 'TCP');
+function portOf({ port }: ShutdownService, service: ServiceObject): ServicePort | undefined {
+  const ports = (service.spec?.ports ?? []).filter(
+    ({ protocol }) => protocol === undefined || protocol === 'TCP',
+  );
   if (port === undefined) return ports[0];
+  // ExternalName and headless Services may have none: their name leads anywhere.
+  if (ports.length === 0 && typeof port === 'number' && isHeadless(service)) return { port };
   return ports.find((candidate) => candidate.port === port || candidate.name === port);
 }
 
