@@ -13,6 +13,7 @@ import {
 } from '../test/integration/jobs-setting.ts';
 import { startReceiver, type Receiver } from '../test/integration/jobs-receiver.ts';
 import { jobCosts } from './job-costs.ts';
+import { watchJobEnds } from './job-ends.ts';
 import { inParallel } from './many-deployments.ts';
 import { median, percentile, printTable, type Verdict } from './report.ts';
 import { send } from './send.ts';
@@ -44,10 +45,11 @@ export async function benchJobWebhooks(quick: boolean): Promise<Verdict[]> {
   }
 }
 
-/** The same Jobs for ours and for the floor, one after the other. */
+/** The same Jobs for ours and for the floor, one after the other; each first byte counts from two moments. */
 async function latency(setting: JobsSetting, receiver: Receiver, count: number): Promise<Verdict[]> {
   const replica = await setting.replica(SETTINGS);
   const floor = await startFloor(setting, `${receiver.url}/floor`);
+  const ends = await watchJobEnds(setting.admin, NAMESPACE);
   const sent = new Map<string, number>();
   for (let n = 0; n < count; n += 1) {
     const name = `latency-${n}`;
@@ -57,49 +59,61 @@ async function latency(setting: JobsSetting, receiver: Receiver, count: number):
     await sleep(20);
   }
   const at = (path: string) => receiver.received.filter((request) => request.path === path);
-  await eventually('all of them', () => at('/ours').length >= count && at('/floor').length >= count);
+  const all = () => [at('/ours').length, at('/floor').length, ends.seen.size].every((n) => n >= count);
+  await eventually('all of them', all);
+  await ends.stop();
   floor.kill('SIGKILL');
   await replica.stop();
-  const nameOf = (body: string): string => {
-    const event = JSON.parse(body) as { readonly name?: string; readonly data?: { readonly name: string } };
-    return event.name ?? event.data?.name ?? '';
+  const since = (begun: ReadonlyMap<string, number>) => {
+    const took = (path: string) =>
+      at(path).map((request) => request.at - (begun.get(nameOf(request.body)) ?? 0));
+    return { bare: took('/floor'), ours: took('/ours') };
   };
-  const took = (path: string) =>
-    at(path).map((request) => request.at - (sent.get(nameOf(request.body)) ?? 0));
-  const rows = ['/floor', '/ours'].map((path) => {
-    const ms = took(path);
-    return { path, p50: percentile(ms, 50), p95: percentile(ms, 95), p99: percentile(ms, 99) };
-  });
+  return [
+    // With the milliseconds of the write on both sides.
+    ...judge('PATCH of the end sent', since(sent)),
+    // What the issue asks for. The floor's may come out below 0: its POST is sometimes read before our own watch.
+    ...judge('condition True (seen by a watch)', since(ends.seen)),
+  ];
+}
+
+function nameOf(body: string): string {
+  const event = JSON.parse(body) as { readonly name?: string; readonly data?: { readonly name: string } };
+  return event.name ?? event.data?.name ?? '';
+}
+
+interface Took {
+  readonly bare: readonly number[];
+  readonly ours: readonly number[];
+}
+
+function judge(from: string, { bare, ours }: Took): Verdict[] {
+  const row = (ms: readonly number[]) => [50, 95, 99].map((percent) => percentile(ms, percent));
+  const [floors, times] = [row(bare), row(ours)];
+  const ratios = times.map((ms, i) => ms / (floors[i] ?? Number.NaN));
   printTable(
-    'Job webhooks: latency',
-    ['ms from the write of the end to the first byte', 'p50', 'p95', 'p99'],
-    rows.map(({ path, p50, p95, p99 }) => [
-      path === '/floor' ? 'bare watch and post' : 'krake-hooks, outbox first',
-      p50,
-      p95,
-      p99,
-    ]),
+    `Job webhooks: latency, ${from} to first byte`,
+    ['ms', 'p50', 'p95', 'p99'],
+    [
+      ['bare watch and post', ...floors],
+      ['krake-hooks, outbox first', ...times],
+      ['ratio', ...ratios],
+    ],
   );
-  const [bare, ours] = rows;
+  const what = `${from} to first byte`;
   return [
     {
-      what: "Job's end to first byte, p50 against the bare script",
-      measured: (ours?.p50 ?? 0) / (bare?.p50 ?? 1),
+      what: `${what}, p50 against the bare script`,
+      measured: ratios[0] ?? Number.NaN,
       target: 3,
       better: 'lower',
       unit: ' x',
     },
-    {
-      what: "Job's end to first byte, p99",
-      measured: ours?.p99 ?? 0,
-      target: 60,
-      better: 'lower',
-      unit: ' ms',
-    },
+    { what: `${what}, p99`, measured: times[2] ?? Number.NaN, target: 60, better: 'lower', unit: ' ms' },
   ];
 }
 
-/** All Jobs have ended when we begin: nothing but us is what takes time. */
+/** All Jobs have ended when we begin: nothing but us is what takes time. The rate counts from the first delivery to the last, without the start. */
 async function atOnce(setting: JobsSetting, receiver: Receiver, count: number): Promise<Verdict[]> {
   const names = Array.from({ length: count }, (_, n) => `burst-${n}`);
   const annotations = { 'hooks.krake.dev/on-job-done': 'ours' };
