@@ -9,9 +9,10 @@ import {
   WORKLOAD_KINDS,
 } from '../contract/index.ts';
 import { isConflict, KubeApiError, type KubeClient } from '../kube/index.ts';
+import { describeJobWebhooks } from './describe-job-webhooks.ts';
 import { describeShutdown } from './describe-shutdown.ts';
 import { describePod } from './describe-pod.ts';
-import type { PodTemplate, Subject } from './explain-subject.ts';
+import type { Metadata, PodTemplate, Subject } from './explain-subject.ts';
 
 /** The controller of the Pod that is asked about; the API server does not look whether an owner is there. */
 const DRY_RUN_OWNER = {
@@ -20,6 +21,8 @@ const DRY_RUN_OWNER = {
   uid: '00000000-0000-4000-8000-000000000000',
   controller: true,
 };
+
+const HOW_TO_ASK = `hooks: none asked for; annotate it with ${ANNOTATION_HOOKS}: ${HOOKS.join(', ')} or both`;
 
 export interface ExplainDeps {
   readonly client: Pick<KubeClient, 'get' | 'create' | 'patch'>;
@@ -30,6 +33,8 @@ export interface Explanation {
   readonly title: string;
   /** True when every chosen container would be injected. */
   readonly injected: boolean;
+  /** True when what is asked for comes about: the injection, or job webhooks alone, which need none. */
+  readonly asAsked: boolean;
   /** Lines for a person, without indentation. */
   readonly lines: readonly string[];
 }
@@ -39,23 +44,24 @@ export interface Explanation {
  * and of a Pod of its template, so every webhook and policy of the cluster has its say and nothing is stored.
  */
 export async function explain(deps: ExplainDeps, subject: Subject, namespace: string): Promise<Explanation> {
-  const title = `${subject.kind} ${subject.metadata.name ?? `${subject.metadata.generateName ?? ''}*`} in namespace ${namespace}`;
+  const title = titleOf(subject, namespace);
   const no = (...lines: string[]): Explanation => ({
     title,
     injected: false,
+    asAsked: false,
     lines: [...lines, 'result: NOT injected'],
   });
 
   const obstacle = await namespaceObstacle(deps, namespace);
   if (obstacle !== undefined) return no(obstacle);
-  const lines: string[] = [`namespace: opted in (${LABEL_ENABLED}=true)`];
-  if (!asksForHooks(subject)) {
-    const { warnings } = parseHookAnnotations(subject.metadata.annotations);
-    return no(
-      ...lines,
-      `hooks: none asked for; annotate it with ${ANNOTATION_HOOKS}: ${HOOKS.join(', ')} or both`,
-      ...warnings.map((w) => `warning: ${w}`),
-    );
+  const jobWebhooks = describeJobWebhooks(subject);
+  const lines: string[] = [`namespace: opted in (${LABEL_ENABLED}=true)`, ...jobWebhooks];
+  const asked = hookPlaces(subject).map((place) => parseHookAnnotations(place?.annotations));
+  if (asked.every(({ hooks }) => hooks.length === 0)) {
+    const misread = distinct(asked.flatMap(({ warnings }) => warnings));
+    // A warning may be of a hook that is misspelt.
+    const isAllThere = jobWebhooks.length > 0 && misread.length === 0;
+    return isAllThere ? nothingToInject(title, lines) : no(...lines, HOW_TO_ASK, ...misread);
   }
 
   const warnings: string[] = [];
@@ -74,7 +80,7 @@ export async function explain(deps: ExplainDeps, subject: Subject, namespace: st
       ...distinct(warnings),
       'result: injected',
     );
-    return { title, injected: true, lines };
+    return { title, injected: true, asAsked: true, lines };
   } catch (error) {
     if (!(error instanceof KubeApiError)) throw error;
     return no(...lines, `refused: ${error.message}`, ...distinct(warnings));
@@ -95,10 +101,19 @@ async function namespaceObstacle(deps: ExplainDeps, namespace: string): Promise<
   return `namespace: not opted in; run "kubectl label namespace ${namespace} ${LABEL_ENABLED}=true"`;
 }
 
-function asksForHooks(subject: Subject): boolean {
-  const template = subject.spec?.template ?? subject.spec?.jobTemplate?.spec.template;
-  const places = [subject.metadata, subject.spec?.jobTemplate?.metadata, template?.metadata];
-  return places.some((place) => parseHookAnnotations(place?.annotations).hooks.length > 0);
+function titleOf({ kind, metadata: { name, generateName = '' } }: Subject, namespace: string): string {
+  return `${kind} ${name ?? `${generateName}*`} in namespace ${namespace}`;
+}
+
+function nothingToInject(title: string, lines: readonly string[]): Explanation {
+  const more = ['hooks: none asked for, and job webhooks need none', 'result: nothing to inject'];
+  return { title, injected: false, asAsked: true, lines: [...lines, ...more] };
+}
+
+/** Where hooks may be asked for: the workload, the Job template of a CronJob, the pod template. */
+function hookPlaces({ metadata, spec }: Subject): readonly (Metadata | undefined)[] {
+  const template = spec?.template ?? spec?.jobTemplate?.spec.template;
+  return [metadata, spec?.jobTemplate?.metadata, template?.metadata];
 }
 
 async function dryRun(

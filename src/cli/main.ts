@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
-import { ConfigError, PARTS } from '../config/index.ts';
+import { ConfigError, DEFAULT_PARTS, PARTS } from '../config/index.ts';
 import { KubeApiError, KubeUnreachableError } from '../kube/index.ts';
 import { requestRotation } from '../pki/index.ts';
 import { clientOf, configOf, withClusterFlags, type ClusterFlags } from './cluster-flags.ts';
@@ -21,7 +21,10 @@ const program = new Command('krake-hooks')
 
 withClusterFlags(program.command('serve'))
   .description('Run the service, or the parts of it that are named.')
-  .option('--parts <list>', `comma list of ${PARTS.join(', ')} (default: all)`)
+  .option(
+    '--parts <list>',
+    `comma list of ${PARTS.join(', ')} (default: those of the configuration, else ${DEFAULT_PARTS.join(', ')})`,
+  )
   .action(async (flags: ClusterFlags & { readonly parts?: string }) => {
     await serve(configOf(flags, flags.parts === undefined ? {} : { parts: flags.parts }));
   });
@@ -37,7 +40,7 @@ withClusterFlags(program.command('explain'))
     const client = clientOf(config);
     const manifest =
       flags.filename === '-' ? await text(process.stdin) : readFileSync(flags.filename, 'utf8');
-    let allInjected = true;
+    let allAsAsked = true;
     for (const document of readSubjects(manifest)) {
       if ('skipped' in document) {
         console.log(`${document.skipped}\n`);
@@ -50,10 +53,10 @@ withClusterFlags(program.command('explain'))
         namespace,
       );
       console.log([explanation.title, ...explanation.lines.map((line) => `  ${line}`), ''].join('\n'));
-      allInjected &&= explanation.injected;
+      allAsAsked &&= explanation.asAsked;
     }
     client.close();
-    if (!allInjected) process.exitCode = 1;
+    if (!allAsAsked) process.exitCode = 1;
   });
 
 withClusterFlags(program.command('rotate-ca'))

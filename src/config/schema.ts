@@ -31,7 +31,7 @@ const whoMayAsk = {
 
 export const PARTS = ['admission', 'gate', 'callbacks', 'controller', 'jobs'] as const;
 /** Job-done webhooks are a Deployment of their own, with rights of their own. */
-const DEFAULT_PARTS = PARTS.filter((part) => part !== 'jobs');
+export const DEFAULT_PARTS = PARTS.filter((part) => part !== 'jobs');
 export type Part = (typeof PARTS)[number];
 
 /**

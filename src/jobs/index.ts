@@ -14,7 +14,7 @@ export {
   type JobControllerDeps,
   type JobControllerOptions,
 } from './job-controller.ts';
-export type { JobFacts } from './job-facts.ts';
+export { readAsks, type JobFacts } from './job-facts.ts';
 export { readJob, readWebhook } from './live-objects.ts';
 export type { KnownDelivery } from './known-delivery.ts';
 export { parseFamilies, syncFamilies, type JobFamily } from './families.ts';
