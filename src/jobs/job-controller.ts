@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   createWorkQueue,
   type EventRecorder,
@@ -204,7 +205,10 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
         onNamespace: lookAtAll,
         onCronJob: (key) => lookAtAll(key.slice(0, key.indexOf('/'))),
         onWebhook(before, after) {
-          if (before === undefined && after !== undefined) lookAtJobsFor(after);
+          if (after === undefined) return;
+          if (before === undefined || before.metadata.uid !== after.metadata.uid) lookAtJobsFor(after);
+          // Not at marked Jobs: their deliveries may have been collected, and would be sent again.
+          else if (choiceChanged(before, after)) lookAtAll(after.metadata.namespace);
         },
         onWatcher(_before, after) {
           if (after?.open !== undefined) enqueueWatcher(after);
@@ -242,4 +246,10 @@ export function createJobController(deps: JobControllerDeps, options: JobControl
 function asksChanged(before: JobFacts | undefined, after: JobFacts): boolean {
   if (before?.end === undefined) return true;
   return JSON.stringify([before.asks, before.labels]) !== JSON.stringify([after.asks, after.labels]);
+}
+
+/** Whether it may ask for what it did not ask for before. */
+function choiceChanged({ spec: before }: Webhook, { spec: after }: Webhook): boolean {
+  const choiceOf = ({ events, selector, cronJobs }: Webhook['spec']) => [events, selector, cronJobs];
+  return !isDeepStrictEqual(choiceOf(before), choiceOf(after));
 }

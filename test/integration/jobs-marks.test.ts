@@ -117,4 +117,33 @@ describe('the mark of a done Job', () => {
     );
     await isMarked('both');
   });
+
+  it('holds when a Webhook is widened: that is told at once of what has no mark, and nobody of the rest', async () => {
+    await setting.createWebhook('narrow', {
+      url: `${receiver.url}/narrow`,
+      selector: {},
+      events: ['failed'],
+    });
+    await setting.createWebhook('told', { url: `${receiver.url}/told` });
+    leader = await startJobsLeader({ client });
+    await setting.createJob('unmarked');
+    await setting.finishJob('unmarked');
+    await setting.createJob('marked', { annotations: { 'hooks.krake.dev/on-job-done': 'told' } });
+    await setting.finishJob('marked');
+    await eventually(
+      'the mark to be known',
+      () => leader?.caches.jobs.get(`${NAMESPACE}/marked`)?.settled !== undefined,
+    );
+    expect(came('/narrow')).toBe(false);
+    await setting.admin.patch(
+      { resource: WEBHOOKS, namespace: NAMESPACE, name: 'narrow' },
+      { type: 'merge', body: { spec: { events: ['complete', 'failed'] } } },
+    );
+    await isMarked('unmarked');
+    await pause(500);
+    const bodies = (path: string) =>
+      receiver.received.filter((request) => request.path === path).map(({ body }) => body);
+    expect(bodies('/narrow')).toEqual([expect.stringContaining('"shop/unmarked"')]);
+    expect(bodies('/told')).toHaveLength(1);
+  });
 });
