@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { parseFamilies, syncFamilies } from '../jobs/index.ts';
-import { pause, systemClock } from '../kube/index.ts';
+import { parseFamilies, syncFamilies, type JobFamily } from '../jobs/index.ts';
+import { pause, systemClock, type Clock } from '../kube/index.ts';
 import type { Shared } from './shared.ts';
 
-/** A mounted ConfigMap is seldom written more often; what could not be done is tried again as often. */
-const READ_AGAIN_AFTER_MS = 10_000;
+/** A mounted ConfigMap is seldom written more often; a look is one list of our Webhooks, and what could not be done is tried again as often. */
+const LOOK_AGAIN_AFTER_MS = 10_000;
 
 /**
- * Keeps the Webhooks of the namespace as the file of job families says, while the signal lasts: the file is looked at again and again, so that a changed one
- * counts, and what the API server refused is tried again. Never rejects.
+ * Keeps the Webhooks of the namespace as the file of job families says, while the signal lasts: both are looked at again and again, so that a changed file
+ * counts, what somebody changed or deleted is put back, and what the API server refused is tried again. Never rejects.
  *
  * @param onFirst called once after the first look
  */
@@ -16,6 +16,7 @@ export async function keepFamilies(
   { config, client, logger }: Pick<Shared, 'config' | 'client' | 'logger'>,
   signal: AbortSignal,
   onFirst: () => void,
+  clock: Clock = systemClock,
 ): Promise<void> {
   const { familiesFile, familiesNamespace, anonymousNamespaces } = config.jobs;
   const namespace = familiesNamespace ?? anonymousNamespaces[0];
@@ -23,15 +24,13 @@ export async function keepFamilies(
     onFirst();
     return;
   }
-  let settled: string | undefined;
+  let parsed: { readonly text: string; readonly families: readonly JobFamily[] } | undefined;
   let told: string | undefined;
   const look = async (): Promise<readonly string[]> => {
     try {
       const text = readFileSync(familiesFile, 'utf8');
-      if (text === settled) return [];
-      const problems = await syncFamilies(client, namespace, parseFamilies(text));
-      if (problems.length === 0) settled = text;
-      return problems;
+      if (parsed?.text !== text) parsed = { text, families: parseFamilies(text) };
+      return await syncFamilies(client, namespace, parsed.families);
     } catch (error) {
       return [error instanceof Error ? error.message : 'unknown'];
     }
@@ -44,6 +43,6 @@ export async function keepFamilies(
       logger.error('some job families are not as their file says; it is tried again', { problems });
     told = said;
     onFirst();
-    await pause(systemClock, READ_AGAIN_AFTER_MS, signal);
+    await pause(clock, LOOK_AGAIN_AFTER_MS, signal);
   } while (!signal.aborted);
 }

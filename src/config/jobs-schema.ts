@@ -36,7 +36,7 @@ export const jobsSchema = z
       .string()
       .optional()
       .describe(
-        'YAML list of jobFamily (name of a CronJob), url, requestBody, description: kept as Webhooks. A changed file counts after some seconds.',
+        'YAML list of jobFamily (name of a CronJob), url, requestBody, description: kept as Webhooks. A changed file counts after some seconds, and a Webhook that somebody changed or deleted is put back.',
       ),
     familiesNamespace: z
       .string()
