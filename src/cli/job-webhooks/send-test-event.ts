@@ -7,6 +7,7 @@ import {
 } from '../../jobs/index.ts';
 import type { KubeClient } from '../../kube/index.ts';
 import { awaitAttempt, tellOutcome, type AwaitDeps } from './await-attempt.ts';
+import { urlForPeople } from './describe-webhook.ts';
 import { readOne, type ObjectReader } from './read-objects.ts';
 
 export interface TestEventDeps extends AwaitDeps {
@@ -21,17 +22,19 @@ export interface TestEventOptions {
   readonly namespace: string;
   readonly webhook: string;
   readonly waitMs: number;
+  /** Whether a Webhook with `format: verbatim` may send the body that it sends of a Job. */
+  readonly realBody: boolean;
 }
 
 /**
  * Sends one event of type `test` to a Webhook, the way that all events go: through the outbox, signed, from where krake-hooks runs. One attempt: if it
  * fails the delivery is withdrawn, so that nothing is tried on for days. 0: delivered; 1: it failed; 2: not tried in time.
  *
- * @throws Error for a person: no such Webhook, or it is disabled
+ * @throws Error for a person: no such Webhook, it is disabled, or its receiver could not tell the test from a Job
  */
 export async function sendTestEvent(
   deps: TestEventDeps,
-  { namespace, webhook: webhookName, waitMs }: TestEventOptions,
+  { namespace, webhook: webhookName, waitMs, realBody }: TestEventOptions,
 ): Promise<0 | 1 | 2> {
   const { client, print } = deps;
   const webhook = await readOne<Webhook>(client, 'Webhook', namespace, webhookName);
@@ -40,6 +43,8 @@ export async function sendTestEvent(
     throw new Error(
       `Webhook ${webhookName} is disabled (${disabled}); first: krake-hooks webhooks enable ${webhookName} -n ${namespace}`,
     );
+  const isVerbatim = webhook.spec.format === 'verbatim';
+  if (isVerbatim && !realBody) throw new Error(whyNoTest(webhook));
   const id = deps.newId();
   const delivery = await client.create<WebhookDelivery>(
     WEBHOOK_DELIVERIES,
@@ -47,7 +52,8 @@ export async function sendTestEvent(
     buildTestDelivery(webhook, id, deps.now()),
   );
   const { metadata } = delivery;
-  print(`a test event for Webhook ${webhookName}, webhook-id ${metadata.name}`);
+  const what = isVerbatim ? 'the real body' : 'a test event';
+  print(`${what} for Webhook ${webhookName}, webhook-id ${metadata.name}`);
   const outcome = await awaitAttempt(deps, metadata, () => true, waitMs);
   print(tellOutcome(outcome));
   if (outcome.kind === 'delivered') return 0;
@@ -77,4 +83,13 @@ export function buildTestDelivery({ metadata }: Webhook, id: string, now: number
       },
     },
   };
+}
+
+function whyNoTest({ metadata: { namespace, name }, spec }: Webhook): string {
+  const bytes = Buffer.byteLength(spec.requestBody);
+  return [
+    `Webhook ${name} has the format verbatim: sent would be its requestBody as it stands (${bytes} bytes), to ${urlForPeople(spec.url)}.`,
+    'Its receiver could not tell that from the end of a Job. To send it all the same:',
+    `krake-hooks webhooks test ${name} -n ${namespace} --real-body`,
+  ].join(' ');
 }

@@ -16,6 +16,11 @@ import { enableWebhook } from './enable-webhook.ts';
 import { readAll, readOne } from './read-objects.ts';
 import { sendTestEvent } from './send-test-event.ts';
 
+interface TestFlags extends NamespaceFlags {
+  readonly wait: string;
+  readonly realBody?: true;
+}
+
 /** `krake-hooks webhooks list|show|test|enable`: on the custom resources, with a kubeconfig and nothing else. */
 export function addWebhookCommands(program: Command): void {
   const group = program
@@ -52,9 +57,18 @@ export function addWebhookCommands(program: Command): void {
     .description('Send one event of type "test" to a Webhook, through the service, and say what came of it.')
     .argument('<webhook>', 'its name')
     .addOption(new Option('--wait <duration>', 'how long to wait for the answer').default('20s'))
-    .action((webhook: string, flags: NamespaceFlags & { readonly wait: string }) =>
+    .option(
+      '--real-body',
+      'format verbatim: send the body that it sends when a Job ends; its receiver cannot tell the test from that',
+    )
+    .action((webhook: string, flags: TestFlags) =>
       withClient(flags, (deps) =>
-        sendTestEvent(deps, { namespace: flags.namespace, webhook, waitMs: readWait(flags.wait) }),
+        sendTestEvent(deps, {
+          namespace: flags.namespace,
+          webhook,
+          waitMs: readWait(flags.wait),
+          realBody: flags.realBody === true,
+        }),
       ),
     );
 

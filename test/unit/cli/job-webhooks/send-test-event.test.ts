@@ -9,8 +9,8 @@ const withStatus = (status: WebhookDelivery['status']) => (found: WebhookDeliver
   ...found,
   ...(status && { status }),
 });
-const run = ({ deps }: JobWebhookWorld) =>
-  sendTestEvent(deps, { namespace: 'shop', webhook: 'audit', waitMs: 2_000 });
+const run = ({ deps }: JobWebhookWorld, realBody = false) =>
+  sendTestEvent(deps, { namespace: 'shop', webhook: 'audit', waitMs: 2_000, realBody });
 
 describe('sendTestEvent', () => {
   it('makes one delivery of type test, which stays as a record', async () => {
@@ -58,5 +58,19 @@ describe('sendTestEvent', () => {
       'there is no Webhook "audit" in namespace shop',
     );
     expect(world.written).toEqual([]);
+  });
+
+  it('has no test event for one that sends its body as it stands; asked for, it sends that', async () => {
+    const log = [{ number: 1, at: AT, durationMs: 7, status: 200 }];
+    const url = 'https://audit.example.com/?key=canary';
+    const verbatim = webhook({ spec: { format: 'verbatim', requestBody: '{"deploy":"canary"}', url } });
+    const world = jobWebhookWorld([verbatim], [], withStatus({ phase: 'Delivered', log }));
+    const refusal = run(world);
+    await expect(refusal).rejects.toThrow('(19 bytes), to https://audit.example.com/?…');
+    await expect(refusal).rejects.toThrow('krake-hooks webhooks test audit -n shop --real-body');
+    await expect(refusal).rejects.not.toThrow('canary');
+    expect(world.written).toEqual([]);
+    await expect(run(world, true)).resolves.toBe(0);
+    expect(world.lines[0]).toBe(`the real body for Webhook audit, webhook-id ${NAME}`);
   });
 });
