@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { WEBHOOK_URL } from '../jobs/index.ts';
 import {
   SERVICE_REFUSED_AS,
   whyServiceRefused,
@@ -6,6 +7,8 @@ import {
   type ApiServerAddress,
   type ServicePolicyOptions,
 } from '../outbound/index.ts';
+
+const NO_URL = 'url is no URL: write it like http://my-service:8080/path.';
 
 export interface UrlCheckDeps {
   readonly policy: AddressPolicy;
@@ -24,16 +27,23 @@ export async function whyRefused(
   { policy, services, apiServers }: UrlCheckDeps,
 ): Promise<string | undefined> {
   const url = URL.parse(text);
-  if (url === null) return 'url is no URL: write it like http://my-service:8080/path.';
-  if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    return 'url must begin with http:// or https://.';
-  if (url.username !== '' || url.password !== '') return 'url must not contain user information.';
+  const misspelled = whyMisspelled(text, url);
+  if (url === null || misspelled !== undefined) return misspelled;
   const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
   const address = host === 'localhost' || host.endsWith('.localhost') ? '127.0.0.1' : host;
   if (isIP(address) === 0) return whyNameRefused(host, namespace, services);
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
   const verdict = policy.check(address, port, await apiServers());
   return verdict.allowed ? undefined : `url leads to an address that is refused (${verdict.reason}).`;
+}
+
+/** What the CRD's pattern refuses as well, said for people. */
+function whyMisspelled(text: string, url: URL | null): string | undefined {
+  if (/\s/.test(text)) return 'url must not contain blanks or line ends: write %20 for a blank in its path.';
+  if (url === null) return NO_URL;
+  if (!/^https?:\/\//.test(text)) return 'url must begin with http:// or https://, in lower case.';
+  if (url.username !== '' || url.password !== '') return 'url must not contain user information.';
+  return WEBHOOK_URL.test(text) ? undefined : NO_URL;
 }
 
 /** A Service's short or full name; others may be names of anything. */

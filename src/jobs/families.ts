@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { KubeApiError, type KubeClient, type WatchClient } from '../kube/index.ts';
 import { LABEL_FAMILY } from './annotations.ts';
 import { WEBHOOKS } from './api-version.ts';
-import { MAX_REQUEST_BODY, MAX_URL, type Webhook } from './webhook.ts';
+import { MAX_REQUEST_BODY, MAX_URL, WEBHOOK_URL, type Webhook } from './webhook.ts';
 
 const familySchema = z.object({
   jobFamily: z
@@ -14,7 +14,7 @@ const familySchema = z.object({
   url: z
     .string()
     .max(MAX_URL)
-    .regex(/^https?:\/\//, 'must be an http or https URL'),
+    .regex(WEBHOOK_URL, 'must be an http or https URL, without user information and blanks'),
   requestBody: z.string().max(MAX_REQUEST_BODY).nullish(),
   description: z.string().max(4_096).nullish(),
 });

@@ -7,6 +7,8 @@ export const DEFAULT_SECRET_NAME = 'krake-hooks-webhooks';
 /** A request body is copied into no other object, but read with every Webhook. */
 export const MAX_REQUEST_BODY = 65_536;
 export const MAX_URL = 2_048;
+/** http or https with a host and no user information. It becomes a pattern of the CRD, so it is RE2 as well. */
+export const WEBHOOK_URL = /^https?:\/\/(\[[0-9A-Fa-f:.]+\]|[^[\]/?#@:\\\s]+)(:[0-9]{1,5})?([/?#]\S*)?$/;
 
 const objectName = z
   .string()
@@ -35,7 +37,7 @@ export const webhookSpecSchema = z.object({
     .string()
     .min(1)
     .max(MAX_URL)
-    .regex(/^https?:\/\//)
+    .regex(WEBHOOK_URL)
     .describe('Where events are sent: http or https, without user information.'),
   format: z
     .enum(['cloudevents', 'verbatim'])

@@ -130,6 +130,9 @@ describe('kubectl', () => {
 
   it.each<[string, string, object, RegExp]>([
     ['a url of another scheme', 'Webhook', { url: 'ftp://a.example/' }, /spec.url/],
+    ['a url with a password', 'Webhook', { url: 'http://user:pw@a.example/' }, /spec.url/],
+    ['a url without a host', 'Webhook', { url: 'http://' }, /spec.url/],
+    ['a url with a blank', 'Webhook', { url: 'http://a b' }, /spec.url/],
     ['an event that there is not', 'Webhook', { url: 'http://a.example/', events: ['born'] }, /spec.events/],
     ['no name of a Job', 'JobDoneWatcher', { webhooks: [] }, /spec.jobName/],
     [

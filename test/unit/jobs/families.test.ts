@@ -51,6 +51,12 @@ describe('planFamilies', () => {
   });
 });
 
+describe('parseFamilies', () => {
+  it.each(['ftp://a', 'http://', 'http://u:p@a', 'http://a b', 'HTTP://a'])('does not take %j', (url) => {
+    expect(() => parseFamilies(JSON.stringify([{ jobFamily: 'a', url }]))).toThrow('entry 0.url: must be');
+  });
+});
+
 describe('syncFamilies', () => {
   const families = parseFamilies('[{jobFamily: a, url: "http://a"}, {jobFamily: b, url: "http://b"}]');
   function start(refuse: (name: string) => Error | undefined) {
