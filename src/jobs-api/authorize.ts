@@ -138,7 +138,7 @@ export function createAuthorize(
       return refused(
         401,
         'token-invalid',
-        'The token is not valid here. Mount one with the audience that this service wants.',
+        `The token is not valid here. ${whichToMount(options.audiences)}`,
         {
           'WWW-Authenticate': 'Bearer realm="krake-hooks", error="invalid_token"',
         },
@@ -176,6 +176,12 @@ export function createAuthorize(
       throw error;
     }
   };
+}
+
+function whichToMount(audiences: readonly string[]): string {
+  return audiences.length === 0
+    ? "Mount one with the API server's own audience."
+    : `Mount one with the audience ${audiences.join(' or ')}.`;
 }
 
 function limited({ isOfSource, retryAfterSeconds }: QuestionRefused): Authorized {

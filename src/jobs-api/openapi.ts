@@ -65,7 +65,12 @@ const NEXT_PAGE: Json = {
   Link: { schema: { type: 'string' }, description: 'rel=next: the next page; absent on the last one.' },
   Continue: { schema: { type: 'string' }, description: 'The value of `continue` for the next page.' },
 };
-const LOCATION: Json = { Location: { schema: { type: 'string' }, description: 'Path of what was created.' } };
+const LOCATION: Json = {
+  Location: {
+    schema: { type: 'string' },
+    description: 'Path of what was created, with the namespace that was asked for.',
+  },
+};
 
 function body(name: string): Json {
   return { required: true, content: json(ref(name)) };

@@ -90,7 +90,7 @@ export function createOperations(deps: OperationsDeps): Readonly<Record<Operatio
   }
 
   return {
-    async createWebhook({ request, namespace }) {
+    async createWebhook({ request, url: asked, namespace }) {
       const read = await readRequest(request, webhookRequest);
       if (read.kind !== 'request') return read.kind === 'refused' ? read.outcome : undefined;
       const { url, requestBody, description } = read.value;
@@ -102,7 +102,7 @@ export function createOperations(deps: OperationsDeps): Readonly<Record<Operatio
         metadata: { name: randomUUID(), namespace },
         spec: { url, format: 'verbatim', requestBody, description },
       });
-      return created(`/webhooks/${idOf(webhook.metadata)}`, toWebhookAnswer(webhook));
+      return created(`/webhooks/${idOf(webhook.metadata)}`, asked, toWebhookAnswer(webhook));
     },
 
     listWebhooks: ({ url, namespace }) =>
@@ -117,7 +117,7 @@ export function createOperations(deps: OperationsDeps): Readonly<Record<Operatio
       return webhook === undefined ? notFound('webhook') : answer(200, toWebhookAnswer(webhook));
     },
 
-    async createWatcher({ request, namespace }) {
+    async createWatcher({ request, url, namespace }) {
       const key = request.headers['idempotency-key'];
       const idempotencyKey = typeof key === 'string' ? key : undefined;
       if (idempotencyKey === '' || (idempotencyKey?.length ?? 0) > MAX_KEY) {
@@ -157,7 +157,7 @@ export function createOperations(deps: OperationsDeps): Readonly<Record<Operatio
         default: {
           const body = toWatcherAnswer(creation.watcher, webhookIdIn(namespace));
           return creation.kind === 'created'
-            ? created(`/job-done-watchers/${body.id}`, body)
+            ? created(`/job-done-watchers/${body.id}`, url, body)
             : answer(200, body);
         }
       }
@@ -217,8 +217,11 @@ function pageOf(url: URL): { readonly limit: string | undefined; readonly contin
   };
 }
 
-function created(location: string, body: unknown): Outcome {
-  return answer(201, body, { Location: location });
+/** @param asked the namespace that it names, whoever follows the Location has to name as well */
+function created(path: string, asked: URL, body: unknown): Outcome {
+  const namespace = asked.searchParams.get('namespace');
+  const query = namespace === null ? '' : `?${new URLSearchParams({ namespace }).toString()}`;
+  return answer(201, body, { Location: `${path}${query}` });
 }
 
 function notFound(what: string): Outcome {

@@ -194,6 +194,12 @@ describe('who may call', () => {
       ...['-n', 'elsewhere', 'get', 'webhooks.hooks.krake.dev', id, '-o', 'jsonpath={.spec.url}'],
     ]);
     expect(stdout).toBe('http://reports:8080/');
+    const location = posted.headers.get('location');
+    expect(location).toBe(`/webhooks/${id}?namespace=elsewhere`);
+    await eventually('what the Location leads to', async () => {
+      const found = await fetch(`${strict.baseUrl}${location}`, { headers });
+      return found.status === 200 && ((await found.json()) as { id: string }).id === id;
+    });
   });
 
   it('the narrow role is enough for watchers, and for nothing else', async () => {

@@ -81,6 +81,16 @@ describe('createAuthorize', () => {
     expect(statusOf(await start(answers).authorize(access(more)))).toBe(expected);
   });
 
+  it.each([
+    [['krake-hooks'], 'Mount one with the audience krake-hooks.'],
+    [['a', 'b'], 'Mount one with the audience a or b.'],
+    [[], "Mount one with the API server's own audience."],
+  ])('says which audience a token needs that is not valid: %j', async (audiences, hint) => {
+    const authorized = await start({ user: undefined, audiences }).authorize(access());
+    expect(authorized).toMatchObject({ outcome: { problem: { status: 401 } } });
+    expect(JSON.stringify(authorized)).toContain(hint);
+  });
+
   it('asks for the audience, and for exactly what is to be done as who it is', async () => {
     const { asked, authorize } = start();
     await authorize(access({ verb: 'list', resource: 'jobdonewatchers', namespace: 'other' }));
