@@ -18,7 +18,7 @@ interface WorkloadOptions {
 const complete = { 'hooks.krake.dev/hooks': 'complete' };
 
 /** A pod spec that Pod Security `restricted` lets pass and that runs a shell script as another user than root. */
-export function podSpec(script: string, restartPolicy: 'Always' | 'Never' = 'Always'): object {
+export function podSpec(script: string, restartPolicy: 'Always' | 'OnFailure' | 'Never' = 'Always'): object {
   return {
     restartPolicy,
     terminationGracePeriodSeconds: 1,
