@@ -146,11 +146,11 @@ onNode('the complete hook on a real node', () => {
       return { n: Number(match?.[1] ?? 0), bad: Number(match?.[2] ?? 0) };
     };
     // Right after its start callbacks may not know it yet: from when on it is heard each time.
-    let looked = await count();
+    let looked = { n: 0, bad: -1 };
     const before = await eventually('signals that are heard', async () => {
       const now = await count();
-      if (now.n > looked.n + 5 && now.bad === looked.bad && looked.n > 0) return now;
-      if (now.bad !== looked.bad || looked.n === 0) looked = now;
+      if (now.bad === looked.bad) return now.n > looked.n + 5 ? now : undefined;
+      looked = now;
       return undefined;
     });
     await cluster.kubectl([
