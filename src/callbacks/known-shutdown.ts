@@ -18,6 +18,8 @@ export interface KnownConversation {
   readonly endedAt: string | undefined;
   /** service form: when the goodbye was stored. */
   readonly confirmedAt: string | undefined;
+  /** Of the pods that go, in both forms. */
+  readonly podUids: readonly string[];
   /** pod form; of the service form none are kept. */
   readonly pods: readonly KnownPod[];
 }

@@ -48,7 +48,8 @@ function formOf(service: string | undefined): 'service' | 'pod' {
 
 function conversationOf(value: unknown): KnownConversation {
   const form = field(value, 'form') === 'pod' ? 'pod' : 'service';
-  const pods = field(value, 'pods');
+  const listed = field(value, 'pods');
+  const pods: readonly unknown[] = Array.isArray(listed) ? listed : [];
   return {
     id: textField(value, 'id') ?? '',
     form,
@@ -56,7 +57,8 @@ function conversationOf(value: unknown): KnownConversation {
     outcome: textField(value, 'outcome'),
     endedAt: textField(value, 'endedAt'),
     confirmedAt: confirmedAtOf(value),
-    pods: form === 'pod' && Array.isArray(pods) ? pods.map(podOf) : NO_PODS,
+    podUids: pods.map((pod) => textField(pod, 'uid') ?? ''),
+    pods: form === 'pod' ? pods.map(podOf) : NO_PODS,
   };
 }
 

@@ -133,7 +133,7 @@ export function createSenderProof(
   }
 
   async function proveByIdentity(
-    { namespace, name }: Target,
+    { namespace, name, hook }: Target,
     application: KnownApplication,
     reviewed: ReviewedPod,
     evidence: Evidence,
@@ -146,7 +146,9 @@ export function createSenderProof(
     const labelled = belonging.application === name;
     // What the cache had before the pod was read may be older than the pod's workload.
     const current = applications.get(namespace, name) ?? application;
-    const workloadUid = belonging.lineage.find((uid) => current.workloadUids.includes(uid));
+    const workloadUid =
+      belonging.lineage.find((uid) => current.workloadUids.includes(uid)) ??
+      (hook === 'shutdown' ? workloadOfAwaited(current, pod) : undefined);
     if (!labelled || workloadUid === undefined || current.uid !== application.uid)
       return { kind: 'forbidden', reason: 'pod-of-another-application', evidence };
     return {
@@ -202,6 +204,20 @@ function whyNoToken(token: string | undefined, application: KnownApplication | u
 
 function evidenceOf(certificate: ShownCertificate): Evidence {
   return 'sha256' in certificate ? { certificateSha256: certificate.sha256 } : {};
+}
+
+/**
+ * With its namespace a pod's ReplicaSet goes before it, and nothing tells any more that the pod is of the Deployment. That the controller awaits its goodbye does:
+ * it looked before that.
+ */
+function workloadOfAwaited(
+  { shutdown, workloadUids }: KnownApplication,
+  { uid }: ProvenPod,
+): string | undefined {
+  const isAwaited = shutdown.conversations.some(
+    ({ outcome, podUids }) => outcome === undefined && podUids.includes(uid),
+  );
+  return isAwaited ? workloadUids[0] : undefined;
 }
 
 /**

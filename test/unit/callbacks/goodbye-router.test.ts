@@ -1,6 +1,7 @@
 import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { KnownConversation } from '../../../src/callbacks/index.ts';
 import { createListeners } from '../http/listener-setting.ts';
-import { sha256, startRouter, TOKEN, WEB, type RouterSetting } from './router-setting.ts';
+import { BLANK, sha256, startRouter, TOKEN, WEB, type RouterSetting } from './router-setting.ts';
 
 const listeners = createListeners();
 let setting: RouterSetting;
@@ -10,6 +11,16 @@ beforeEach(async () => {
 afterAll(() => listeners.stopAll());
 
 const shutdown = `${WEB}/shutdown`;
+const CONVERSATION: KnownConversation = {
+  id: 'c',
+  form: 'service',
+  deadline: '2031-01-01T00:00:00Z',
+  outcome: undefined,
+  endedAt: undefined,
+  confirmedAt: undefined,
+  podUids: [],
+  pods: [],
+};
 
 describe('a goodbye', () => {
   it('takes pod, conversation and address along', async () => {
@@ -94,6 +105,30 @@ describe('a goodbye', () => {
     expect(setting.stored).toEqual([]);
   });
 
+  it('is heard from a pod whose owner is gone while it is awaited; others of that kind are 403, and complete is', async () => {
+    const pod = { namespace: 'shop', name: 'web-0', uid: 'p0', credentialId: undefined };
+    const awaited = { ...CONVERSATION, podUids: ['p0'] };
+    const shows = (conversation: KnownConversation) =>
+      setting.setWeb({
+        auth: 'pod-identity',
+        workloadUids: ['w'],
+        shutdown: { ...BLANK.shutdown, conversations: [conversation] },
+      });
+    setting.identify = () => ({ kind: 'pod', pod });
+    // Its ReplicaSet went before it: the Deployment is not to be found.
+    const belonging = { application: 'web', lineage: ['p0', 'rs'], address: '10.1.0.1' };
+    setting.readPod = () => ({ kind: 'read', belonging });
+    const headers = { Authorization: 'Bearer a.b.c' };
+    const status = async (path: string) => (await setting.put(path, undefined, { headers })).status;
+    shows(awaited);
+    expect([await status(`${WEB}/complete`), await status(shutdown)]).toEqual([403, 200]);
+    shows({ ...awaited, outcome: 'timed-out' });
+    expect(await status(shutdown)).toBe(403);
+    shows({ ...awaited, podUids: ['another'] });
+    expect(await status(shutdown)).toBe(403);
+    expect(setting.goodbyes).toMatchObject([{ grounds: { by: 'pod-identity', workloadUid: 'w' } }]);
+  });
+
   it('unproven is 401 and stores nothing', async () => {
     const response = await setting.put(shutdown, { token: 'wrong', pod: 'web-0' });
     expect(response.status).toBe(401);
@@ -107,19 +142,10 @@ describe('a goodbye', () => {
       for (let i = 0; i < count; i++) answers.push((await limited.put(shutdown, { token: TOKEN })).status);
       return [200, 429].map((status) => answers.filter((answer) => answer === status).length);
     };
-    const conversation = {
-      id: 'c',
-      form: 'service' as const,
-      deadline: '2031-01-01T00:00:00Z',
-      outcome: undefined,
-      endedAt: undefined,
-      confirmedAt: undefined,
-      pods: [],
-    };
     const asked = {
       form: 'service' as const,
       sequence: 1,
-      conversations: [conversation],
+      conversations: [CONVERSATION],
       volunteered: undefined,
     };
     limited.setWeb({ shutdown: asked });
