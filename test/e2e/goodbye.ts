@@ -3,7 +3,7 @@ import type { Scene } from './shutdown-scene.ts';
 import type { JournalEntry } from './state-store.ts';
 
 /** Less than the timeouts of the applications, whatever the machine does meanwhile: whoever waits one out is found. */
-const AT_ONCE_MS = 45_000;
+const AT_ONCE_MS = 30_000;
 
 /** When somebody's request to remove the pod was let through: earliest by the pod's own timestamps, latest as the watch saw it. */
 function removalOf(scene: Scene, pod: string): { readonly requestedAt: number; readonly seenAt: number } {

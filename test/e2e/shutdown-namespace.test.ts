@@ -22,10 +22,14 @@ onNode('before a namespace is deleted its applications are asked to shut down', 
     ],
     ['bare Pod', 'ns-bare', { kind: 'Pod', service: 'shutdown' }],
     [
-      // It saves for longer than its service account is there.
+      // It saves for longer than its service account and its ReplicaSet are there.
       'pod identity',
       'ns-identity',
-      { service: 'shutdown', env: { SAVE_MS: '15000' }, annotations: { auth: 'pod-identity' } },
+      {
+        service: 'shutdown',
+        env: { SAVE_MS: '15000' },
+        annotations: { auth: 'pod-identity', 'shutdown-timeout': '180s' },
+      },
     ],
   ] as const)('%s', (_, name, app) => {
     it.concurrent(
