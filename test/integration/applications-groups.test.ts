@@ -31,10 +31,8 @@ async function createApplication(name: string, spec: object): Promise<void> {
 }
 
 async function applicationGone(name: string): Promise<void> {
-  await waitFor(
-    `Application ${name} to be gone`,
-    async () => ((await setting.application(name)) === undefined ? true : undefined),
-    { timeoutMs: 60_000 },
+  await waitFor(`Application ${name} to be gone`, async () =>
+    (await setting.application(name)) === undefined ? true : undefined,
   );
 }
 

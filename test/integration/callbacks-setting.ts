@@ -155,15 +155,11 @@ export function sha256(token: string): string {
 
 /** Waits until the replica's cache shows the token of this Application. */
 export async function waitUntilKnown(replica: CallbacksReplica, name: string, token: string): Promise<void> {
-  await waitFor(
-    `${name} in the cache, and its watch open`,
-    () => {
-      const { cache } = replica;
-      const isKnown = cache.connected() && cache.get(NAMESPACE, name)?.tokenSha256 === sha256(token);
-      return Promise.resolve(isKnown ? true : undefined);
-    },
-    { timeoutMs: 60_000 },
-  );
+  await waitFor(`${name} in the cache, and its watch open`, () => {
+    const { cache } = replica;
+    const isKnown = cache.connected() && cache.get(NAMESPACE, name)?.tokenSha256 === sha256(token);
+    return Promise.resolve(isKnown ? true : undefined);
+  });
 }
 
 /** Knows nobody. */

@@ -180,10 +180,8 @@ describe('leader election', () => {
       step += 1;
     }, 1_000);
     const endAt = performance.now() + 20_000;
-    await waitFor(
-      'leaders to have changed',
-      () => (performance.now() > endAt && reigns.length > 2 ? true : undefined),
-      { timeoutMs: 60_000 },
+    await waitFor('leaders to have changed', () =>
+      performance.now() > endAt && reigns.length > 2 ? true : undefined,
     );
     clearInterval(meddling);
     for (const { proxy } of candidates) proxy.open();
