@@ -24,7 +24,6 @@ export interface LivePod {
   readonly succeeded: boolean;
   readonly createdAtMs: number;
   readonly address: string | undefined;
-  readonly labels: Readonly<Record<string, string>>;
   /** Named container ports. */
   readonly ports: Readonly<Record<string, number>>;
   /** UID of the workload at the top of its owners; its own for a bare pod. Only looked up where there are several workloads. */
@@ -45,7 +44,7 @@ export function isInhabited(pod: LivePod): boolean {
 }
 
 export function describePod(object: PodObject, rootUid?: string): LivePod {
-  const { uid = '', name = '', labels = {}, deletionTimestamp, creationTimestamp } = object.metadata;
+  const { uid = '', name = '', deletionTimestamp, creationTimestamp } = object.metadata;
   const { status = {} } = object;
   const named = (object.spec?.containers ?? []).flatMap(({ ports = [] }) =>
     ports.flatMap((port) => (port.name === undefined ? [] : [[port.name, port.containerPort] as const])),
@@ -60,7 +59,6 @@ export function describePod(object: PodObject, rootUid?: string): LivePod {
     succeeded: status.phase === 'Succeeded',
     createdAtMs: Date.parse(creationTimestamp ?? ''),
     address: status.podIP,
-    labels,
     ports: Object.fromEntries(named),
     rootUid,
     owner: ownerOf(object),

@@ -79,7 +79,6 @@ export function createPod(
     succeeded: false,
     createdAtMs: T0 - 60_000,
     address: `10.0.0.${index + 1}`,
-    labels: {},
     ports: {},
     rootUid,
     owner: undefined,

@@ -222,7 +222,6 @@ function livePods(world: World): LivePod[] {
     succeeded: ended === 'succeeded',
     createdAtMs: 0,
     address: undefined,
-    labels: {},
     ports: {},
     rootUid: undefined,
     owner: undefined,
