@@ -1,5 +1,10 @@
 import { APPLICATIONS, type Application } from '../applications/index.ts';
-import { ANNOTATION_REQUEST, formatPersonRequest, type ParsedRequest } from '../contract/index.ts';
+import {
+  ANNOTATION_REQUEST,
+  APPLICATIONS_IN_FULL,
+  formatPersonRequest,
+  type ParsedRequest,
+} from '../contract/index.ts';
 import { isConflict, type KubeClient, type KubeObject } from '../kube/index.ts';
 import { findApplication, type ApplicationReader } from './find-application.ts';
 import { judgeRequest, showsEffect } from './judge-request.ts';
@@ -166,9 +171,9 @@ async function reasonOf({ client }: SendRequestDeps, { metadata }: Application):
 }
 
 function describeCommand(namespace: string, name: string): string {
-  return `kubectl -n ${namespace} describe applications.hooks.krake.dev ${name}`;
+  return `kubectl -n ${namespace} describe ${APPLICATIONS_IN_FULL} ${name}`;
 }
 
 function annotateCommand(namespace: string, name: string): string {
-  return `kubectl -n ${namespace} annotate applications.hooks.krake.dev ${name}`;
+  return `kubectl -n ${namespace} annotate ${APPLICATIONS_IN_FULL} ${name}`;
 }

@@ -1,5 +1,7 @@
 /** The API group of everything that users write and see. */
 export const GROUP = 'hooks.krake.dev';
+/** For commands that people copy: kubectl takes `applications` alone for those of Argo CD where that is installed. */
+export const APPLICATIONS_IN_FULL = `applications.${GROUP}`;
 
 /** Label on a namespace, value `"true"`: its workloads may use hooks. */
 export const LABEL_ENABLED = `${GROUP}/enabled`;

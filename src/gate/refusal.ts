@@ -1,5 +1,10 @@
 import { isHolding, type Application, type Conversation } from '../applications/index.ts';
-import { ANNOTATION_REQUEST, DEFAULT_SHUTDOWN, type ShutdownCause } from '../contract/index.ts';
+import {
+  ANNOTATION_REQUEST,
+  APPLICATIONS_IN_FULL,
+  DEFAULT_SHUTDOWN,
+  type ShutdownCause,
+} from '../contract/index.ts';
 import { isAbout } from './gate-application.ts';
 import { cancelledFor } from './going-patch.ts';
 import type { HoldReason } from './hold-pods.ts';
@@ -73,6 +78,6 @@ function whatFollows(reason: HoldReason, about: Conversation | undefined): strin
 function wayOut(namespace: string, name: string, wasGivenUp: boolean): string {
   const command = (request: string) => `krake-hooks ${request} ${name} -n ${namespace}`;
   const again = wasGivenUp ? `To ask it again: ${command('retry')}. ` : '';
-  const annotate = `kubectl annotate applications.hooks.krake.dev ${name} -n ${namespace} ${ANNOTATION_REQUEST}=release`;
+  const annotate = `kubectl annotate ${APPLICATIONS_IN_FULL} ${name} -n ${namespace} ${ANNOTATION_REQUEST}=release`;
   return `${again}To let it go at once: ${command('release')}, or ${annotate}`;
 }

@@ -1,4 +1,4 @@
-import { WORKLOAD_KINDS } from '../../contract/index.ts';
+import { ANNOTATION_REQUEST, APPLICATIONS_IN_FULL, WORKLOAD_KINDS } from '../../contract/index.ts';
 import type { PlannedEvent } from '../application-view.ts';
 import type { BoundWorkload } from '../application.ts';
 import {
@@ -139,7 +139,7 @@ export function requestRefused(request: string, why: string, s: Situation): Plan
 export function wayOut({ app }: Pick<Situation, 'app'>, requests: readonly string[]): string {
   const { name, namespace } = app.metadata;
   const ours = requests.map((request) => `krake-hooks ${request} ${name} -n ${namespace}`).join(' or ');
-  return `${ours} (or kubectl -n ${namespace} annotate applications.hooks.krake.dev ${name} hooks.krake.dev/request=${requests.at(-1) ?? ''})`;
+  return `${ours} (or kubectl -n ${namespace} annotate ${APPLICATIONS_IN_FULL} ${name} ${ANNOTATION_REQUEST}=${requests.at(-1) ?? ''})`;
 }
 
 export function subjectOf(c: Conversation, { app }: Pick<Situation, 'app'>): string {
